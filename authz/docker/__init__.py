@@ -1,0 +1,1 @@
+"""Stage 2: what the request means to the daemon."""

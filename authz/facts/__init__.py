@@ -1,0 +1,1 @@
+"""Stage 4: what the request would do, in the words of policies."""

@@ -1,0 +1,33 @@
+"""What a request would do, in the words of policies: the value that stage 4 makes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fact:
+    """One ``kind:value``. ``looked_up`` marks what only a look-up could tell."""
+
+    kind: str
+    value: str
+    looked_up: bool = False
+
+    def __str__(self) -> str:
+        """Print as policies write it."""
+        return f"{self.kind}:{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One action and everything that must be allowed for it.
+
+    ``facts`` are distinct and in a stable order. ``conditions`` holds what a
+    ``when`` column may ask about the request (image, name, ``label.<key>``):
+    a missing key is not known; the empty string is known to be absent.
+    """
+
+    action: str
+    facts: tuple[Fact, ...]
+    conditions: Mapping[str, str] = field(default_factory=dict)
