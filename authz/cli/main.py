@@ -1,7 +1,55 @@
-"""The command line: one module a command."""
+"""The command line: one module a command, loaded when it is asked for.
+
+``dockgate decide`` must not pay for the web server of ``dockgate serve``.
+"""
 
 from __future__ import annotations
 
+import importlib
 
+import click
+
+from authz import __version__
+
+COMMANDS = {
+    "serve": "Run the doors that the configuration names.",
+    "decide": "Judge one written request.",
+    "try": "Judge what a docker command would send; nothing reaches a daemon.",
+    "check": "Check a bundle or a pack; print every problem at once.",
+    "test": "Run the tests of a bundle or a pack.",
+    "routes": "Print the catalogue of operations, actions and facts.",
+}
+"""Every command with its one-line help, so that ``--help`` loads none of them."""
+
+MODULES = {"try": "try_it", "test": "run_tests"}
+"""Commands whose module has another name: ``try`` is a keyword, ``test`` a collector's prey."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of a first day."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"authz.cli.{MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dockgate")
 def main() -> None:
-    """Run a command."""
+    """Dockgate decides who may do what with a Docker daemon."""

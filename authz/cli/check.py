@@ -1,0 +1,47 @@
+"""``dockgate check``: every problem of a bundle at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from authz.errors import PolicyError, Problem, Severity
+from authz.policy.bundle import load_bundle
+from authz.policy.text import problem_json, render_problems
+
+
+@click.command(help="Check a bundle or a pack strictly. Exits with 1 when it does not load.")
+@click.argument("reference", metavar="DIR")
+@click.option("--json", "as_json", is_flag=True, help="Print the problems for a program.")
+def command(reference: str, *, as_json: bool) -> None:
+    """Print all errors and warnings of a bundle or pack."""
+    problems, summary = _problems(reference)
+    errors = sum(p.severity is Severity.ERROR for p in problems)
+    if as_json:
+        click.echo(json.dumps([problem_json(p) for p in problems], indent=2))
+    else:
+        if problems:
+            click.echo(render_problems(problems))
+        click.echo(_conclusion(reference, errors, len(problems) - errors, summary))
+    sys.exit(1 if errors else 0)
+
+
+def _problems(reference: str) -> tuple[tuple[Problem, ...], str]:
+    try:
+        bundle = load_bundle(reference)
+    except PolicyError as error:
+        return error.problems, ""
+    return bundle.warnings, f"{len(bundle.rows)} rows, digest {bundle.digest[:12]}"
+
+
+def _conclusion(reference: str, errors: int, warnings: int, summary: str) -> str:
+    counts = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
+    if errors:
+        return f"{reference}: {counts}: the policy does not load"
+    return f"{reference}: {counts}; {summary}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -1,0 +1,89 @@
+"""What several commands take, and how they end."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from authz.errors import PolicyError
+from authz.identity.identity import ANONYMOUS, Identity, Proof
+from authz.policy.bundle import Bundle, load_bundle
+from authz.policy.snapshot import Snapshot, compile_snapshot
+from authz.policy.text import render_problems
+
+DENIED = 3
+"""Exit status of a deny or a refusal."""
+USAGE = 2
+"""Exit status of a wrong call: click's own."""
+
+SUBJECT = re.compile(r"(user|cert|token|container):\S+")
+GROUP = re.compile(r"group:\S+")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def policy_option(function: F) -> F:
+    """Add ``--policy``."""
+    return click.option(
+        "--policy",
+        "reference",
+        required=True,
+        metavar="DIR",
+        help="A bundle's folder, or builtin:NAME for a shipped one.",
+    )(function)
+
+
+def caller_options(function: F) -> F:
+    """Add ``--as``, ``--group`` and ``--tenant``."""
+    for option in (
+        click.option("--tenant", default="", metavar="T", help="The caller's tenant."),
+        click.option(
+            "--group", "groups", multiple=True, metavar="G", help="A group, such as group:os/dev."
+        ),
+        click.option(
+            "--as",
+            "subject",
+            default=ANONYMOUS,
+            show_default=True,
+            metavar="SUBJECT",
+            help="Who asks: user:alice, cert:ci, token:bot or container:<id>.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def caller(subject: str, groups: tuple[str, ...], tenant: str) -> Identity:
+    """Return the identity that a rehearsal assumes. Raises UsageError on an untyped name."""
+    if not SUBJECT.fullmatch(subject):
+        raise click.UsageError(
+            f"--as is {subject!r}; expected a type and a name, such as user:alice or cert:ci"
+        )
+    for group in groups:
+        if not GROUP.fullmatch(group):
+            raise click.UsageError(f"--group is {group!r}; expected group:os/NAME or the like")
+    return Identity(subject, groups, tenant, Proof.ASSUMED)
+
+
+def bundle_or_exit(reference: str, status: int) -> Bundle:
+    """Load a bundle, or print all its problems and end."""
+    try:
+        return load_bundle(reference)
+    except PolicyError as error:
+        click.echo(render_problems(error.problems), err=True)
+        fail(f"{reference}: the policy does not load", status)
+
+
+def snapshot_or_exit(reference: str, status: int = USAGE) -> Snapshot:
+    """Load and compile a bundle, or print all its problems and end."""
+    return compile_snapshot(bundle_or_exit(reference, status))
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """End with a message on standard error."""
+    click.echo(f"dockgate: {message}", err=True)
+    sys.exit(status)
