@@ -1,0 +1,285 @@
+#!/usr/bin/env python3
+"""The Docker engines that the end-to-end tests run, and how a Debian 12 machine gets them.
+
+Knows Debian's suites and packages; does not know how a daemon is started or what is tested. It needs
+nothing but the standard library, for `tests/run` calls it before any environment exists:
+
+    python3 tests/e2e/engines.py install    as root; changes nothing where all is in place
+    python3 tests/e2e/engines.py list
+
+20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same mirror
+and is only unpacked, into a cache folder, with a package state of its own: the system's apt sees nothing.
+`DOCKGATE_TEST_CACHE` moves that folder.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+NAMES = ("20.10", "26.1")
+
+_SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+_SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static")
+_SUITE = "trixie"
+_SUITE_PACKAGES = (
+    "docker.io",
+    "docker-cli",
+    "docker-buildx",
+    "docker-compose",
+    "containerd",
+    "runc",
+    "tini",
+)
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_POLICY = Path("/usr/sbin/policy-rc.d")
+# The programs of a suite that must run here. Debian 12 has glibc 2.36: dockerd, containerd and the CLI of
+# trixie ask for 2.34 only, but its runc and tini ask for 2.38. runc then comes from the system (1.1.5 does
+# what containerd 1.7 wants of it); docker-init is a link to tini-static, which runs anywhere.
+_VITAL = ("dockerd", "docker", "containerd", "runc")
+
+
+class EngineError(Exception):
+    """An engine cannot be had; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine on this machine. `path` is the PATH under which its daemon must be started."""
+
+    name: str
+    version: str
+    dockerd: Path
+    docker: Path
+    path: str
+    cli_plugins: Path | None
+    """Folder with the compose and buildx plugins; both engines share those of the newer suite."""
+
+
+def available() -> list[Engine]:
+    """Every engine that can be started here, oldest first."""
+    return list(survey()[0].values())
+
+
+def survey() -> tuple[dict[str, Engine], dict[str, str]]:
+    """The engines found, and for each one not found the reason, both by name."""
+    found: dict[str, Engine] = {}
+    missing: dict[str, str] = {}
+    for name, find in zip(NAMES, (_system_engine, _suite_engine), strict=True):
+        try:
+            found[name] = find(name)
+        except EngineError as error:
+            missing[name] = str(error)
+    return found, missing
+
+
+def install() -> None:
+    """Bring every engine onto this machine. Needs root; raises EngineError at the first that fails."""
+    if os.geteuid() != 0:
+        raise EngineError("installing engines needs root")
+    cache = _cache()
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs install once
+        _install_system()
+        _install_suite(cache)
+
+
+def _system_engine(name: str) -> Engine:
+    return _engine_at(Path("/"), name, _SYSTEM_PATH)
+
+
+def _suite_engine(name: str) -> Engine:
+    tree = _tree(_cache())
+    return _engine_at(tree, name, f"{tree}/usr/sbin:{tree}/usr/bin:{_SYSTEM_PATH}")
+
+
+def _engine_at(tree: Path, name: str, path: str) -> Engine:
+    dockerd, docker = tree / "usr/sbin/dockerd", tree / "usr/bin/docker"
+    if not (dockerd.exists() and docker.exists()):
+        raise EngineError(f"no dockerd and docker under {tree}")
+    version = _version(dockerd)
+    if not version.startswith(f"{name}."):
+        raise EngineError(f"{dockerd} is version {version}, wanted {name}")
+    plugins = _tree(_cache()) / "usr/libexec/docker/cli-plugins"
+    return Engine(name, version, dockerd, docker, path, plugins if plugins.exists() else None)
+
+
+def _version(dockerd: Path) -> str:
+    # "Docker version 20.10.24+dfsg1, build 5d6db84"
+    words = _run([str(dockerd), "--version"]).split()
+    return words[2].split("+")[0].rstrip(",") if len(words) > 2 else "unknown"
+
+
+def _cache() -> Path:
+    if chosen := os.environ.get("DOCKGATE_TEST_CACHE"):
+        return Path(chosen)
+    if home := os.environ.get("XDG_CACHE_HOME"):
+        return Path(home) / "dockgate-tests"
+    return Path("/var/cache/dockgate-tests")
+
+
+def _tree(cache: Path) -> Path:
+    return cache / _SUITE / "root"
+
+
+def _install_system() -> None:
+    missing = [name for name in _SYSTEM_PACKAGES if not _is_installed(name)]
+    if not missing:
+        return
+    _say(f"installing {' '.join(missing)}")
+    _run(["apt-get", "-q", "update"])
+    with _services_stay_down():
+        _run(
+            ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends"]
+            + ["install", *missing]
+        )
+
+
+def _is_installed(package: str) -> bool:
+    query = ["dpkg-query", "-W", "-f", "${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+@contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Debian starts a daemon that it installs, unless policy-rc.d says 101. Ours run in namespaces only."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()
+
+
+def _install_suite(cache: Path) -> None:
+    tree = _tree(cache)
+    if tree.exists():
+        return
+    _say(f"unpacking {' '.join(_SUITE_PACKAGES)} of {_SUITE} into {tree}")
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tree.parent) as name:
+        scratch = Path(name)
+        _download(scratch)
+        unpacked = scratch / "root"
+        for archive in sorted(scratch.glob("*.deb")):
+            _run(["dpkg", "-x", str(archive), str(unpacked)])
+        _check_programs(unpacked)
+        unpacked.rename(tree)  # the last step: a tree that exists is whole
+
+
+def _download(folder: Path) -> None:
+    """Fetch the suite's packages into `folder`, with an apt state inside it that nobody else sees."""
+    signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
+    sources = folder / "sources.list"
+    sources.write_text(f"deb {signed}{_mirror()} {_SUITE} main\n")
+    (folder / "state/lists/partial").mkdir(parents=True)
+    (folder / "cache/archives/partial").mkdir(parents=True)
+    private = {
+        "Dir::Etc::SourceList": sources,
+        "Dir::Etc::SourceParts": "-",
+        "Dir::State": folder / "state",
+        "Dir::State::status": "/var/lib/dpkg/status",
+        "Dir::Cache": folder / "cache",
+        "APT::Sandbox::User": "root",  # the folder is closed to the user _apt
+    }
+    options = [word for key, value in private.items() for word in ("-o", f"{key}={value}")]
+    _run(["apt-get", "-q", *options, "update"])
+    _run(["apt-get", "-q", *options, "download", *_SUITE_PACKAGES], cwd=folder)
+
+
+def _mirror() -> str:
+    """Where this machine's apt finds the release it runs: the same place has the other suites."""
+    release = _codename()
+    fields = "$(REPO_URI) $(RELEASE) $(CODENAME) $(COMPONENT) $(ORIGIN)"
+    for _ in range(2):
+        for line in _run(["apt-get", "indextargets", "--format", fields]).splitlines():
+            match line.split():
+                case [uri, suite, codename, "main", "Debian"] if release in {suite, codename}:
+                    return uri
+        _run(["apt-get", "-q", "update"])  # the origin is known only from a downloaded index
+    raise EngineError(f"apt has no source of Debian {release} main, whose mirror could be used")
+
+
+def _codename() -> str:
+    for line in Path("/etc/os-release").read_text().splitlines():
+        if line.startswith("VERSION_CODENAME="):
+            return line.partition("=")[2].strip('"')
+    raise EngineError("/etc/os-release names no VERSION_CODENAME: not a Debian release")
+
+
+def _check_programs(tree: Path) -> None:
+    """Make sure each vital program runs; where the system's must stand in, drop the suite's."""
+    for program in _VITAL:
+        own = [path for part in ("sbin", "bin") if (path := tree / "usr" / part / program).exists()]
+        if own and _runs(own[0]):
+            continue
+        if not (substitute := shutil.which(program, path=_SYSTEM_PATH)) or program != "runc":
+            raise EngineError(f"{program} of {_SUITE} does not run here (try: ldd {program})")
+        _say(f"{program} of {_SUITE} does not run here, using {substitute}")
+        for path in reversed(own):  # bin/runc is a link to sbin/runc
+            path.unlink()
+
+
+def _runs(program: Path) -> bool:
+    return subprocess.run([program, "--version"], capture_output=True, check=False).returncode == 0
+
+
+def _run(command: Sequence[str], cwd: Path | None = None) -> str:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EngineError(f"{' '.join(command)}: {error}") from error
+    if done.returncode != 0:
+        raise EngineError(
+            f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return done.stdout
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"engines: {line}\n")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out `install` or `list`. 0 when every engine is there, 1 when one is not, 2 for misuse."""
+    if list(arguments) not in (["install"], ["list"]):
+        _say("usage: engines.py install|list")
+        return 2
+    if arguments[0] == "install":
+        try:
+            install()
+        except EngineError as error:
+            _say(f"FAILED: {error}")
+    found, missing = survey()
+    for engine in found.values():
+        sys.stdout.write(f"{engine.name}  {engine.version}  {engine.dockerd}\n")
+    for name, reason in missing.items():
+        _say(f"MISSING: engine {name}: {reason}")
+        _say(
+            f"MISSING: no end-to-end test can run on {name}; as root: tests/e2e/engines.py install"
+        )
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
