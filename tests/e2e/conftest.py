@@ -1,7 +1,8 @@
 """Fixtures for tests against a real dockerd: an engine, a daemon, more daemons, certificates.
 
-A test that uses `engine` (every fixture here but `certificates` does) runs once per engine and is marked
-e2e. Where an engine cannot be had it is skipped, and the summary says so; with CI=true it fails.
+A test that uses `engine` (every fixture here but `certificates` does) runs once per engine and is
+marked e2e. Where an engine cannot be had it is skipped, and the summary says so; with CI=true it
+fails.
 """
 
 import os
@@ -74,7 +75,7 @@ def engine(request: pytest.FixtureRequest) -> engines.Engine:
 
 
 def _warn(config: pytest.Config, reason: str) -> None:
-    """A line in pytest's list of warnings; `warnings.warn` would be an error under our own filters."""
+    """Add to pytest's list of warnings; `warnings.warn` would be an error under our filters."""
     warning = WarningMessage(EngineMissingWarning(reason), EngineMissingWarning, __file__, 1)
     config.hook.pytest_warning_recorded.call_historic(
         kwargs={"warning_message": warning, "when": "runtest", "nodeid": "", "location": None}
@@ -83,7 +84,7 @@ def _warn(config: pytest.Config, reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def image_store(engine: engines.Engine) -> Iterator[Path]:
-    """A data root with `images.ORDINARY`, made once: a copy of it is seconds faster than an import."""
+    """Make a data root with `images.ORDINARY`, once: to copy it takes no time."""
     with Dockerd(engine, _short_folder()) as daemon:
         images.load(daemon)
         daemon.stop()
@@ -92,21 +93,21 @@ def image_store(engine: engines.Engine) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def module_daemons(engine: engines.Engine, image_store: Path) -> Iterator["Daemons"]:
-    """Makes daemons that live until the module's last test."""
+    """Make daemons that live until the module's last test."""
     with ExitStack() as stack:
         yield Daemons(engine, image_store, stack)
 
 
 @pytest.fixture
 def daemons(engine: engines.Engine, image_store: Path) -> Iterator["Daemons"]:
-    """Makes daemons that live until the test's end."""
+    """Make daemons that live until the test's end."""
     with ExitStack() as stack:
         yield Daemons(engine, image_store, stack)
 
 
 @pytest.fixture(scope="module")
 def dockerd(module_daemons: "Daemons") -> Dockerd:
-    """A running daemon without plugins, with the images of `images.ORDINARY`, shared by the module."""
+    """Run a daemon without plugins, with `images.ORDINARY`, for all tests of the module."""
     daemon = module_daemons()
     daemon.start()
     return daemon
@@ -114,10 +115,10 @@ def dockerd(module_daemons: "Daemons") -> Dockerd:
 
 @dataclass(frozen=True, slots=True)
 class Daemons:
-    """Called, makes a daemon that is not started, so that a plugin's socket can be there before it.
+    """Makes daemons that are not started yet, so that a plugin's socket can be there before.
 
-    It holds `images.ORDINARY` already, without any plugin having been asked. All daemons are closed
-    with the fixture.
+    Each holds `images.ORDINARY` already, without any plugin having been asked. All are closed with
+    the fixture.
     """
 
     engine: engines.Engine
@@ -126,7 +127,7 @@ class Daemons:
     made: list[Dockerd] = field(default_factory=list)
 
     def __call__(self, authz: Sequence[str] = (), **extra: object) -> Dockerd:
-        """`extra` are keys of daemon.json, `_` for `-`: `daemons(["dockgate"], live_restore=True)`."""
+        """Make one; `extra` are keys of daemon.json with `_` for `-`: `live_restore=True`."""
         settings = {key.replace("_", "-"): value for key, value in extra.items()}
         daemon = Dockerd(self.engine, _short_folder(), authz, settings)
         self.stack.callback(daemon.close)
@@ -148,7 +149,7 @@ class Certificates:
     folder: Path
 
     def server(self) -> Mapping[str, object]:
-        """Keys of daemon.json for a verified TLS listener on 127.0.0.1:2376, beside the unix socket."""
+        """Issue, and return keys of daemon.json: TLS on 127.0.0.1:2376 beside the unix socket."""
         files = self._write("server", self.authority.issue_cert("127.0.0.1", "localhost"))
         return {
             "hosts": ["unix:///run/docker.sock", "tcp://127.0.0.1:2376"],
@@ -160,7 +161,7 @@ class Certificates:
         }
 
     def client(self, common_name: str) -> Path:
-        """The folder for `Dockerd.docker(tls=...)` of a client with this common name."""
+        """Issue, and return the folder for `Dockerd.docker(tls=...)`."""
         issued = self.authority.issue_cert("client@example.com", common_name=common_name)
         return self._write("client", issued)
 
@@ -175,5 +176,5 @@ class Certificates:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """An authority for this session."""
+    """Make an authority for this session."""
     return Certificates(trustme.CA(), tmp_path_factory.mktemp("certificates"))

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """The Docker engines that the end-to-end tests run, and how a Debian 12 machine gets them.
 
-Knows Debian's suites and packages; does not know how a daemon is started or what is tested. It needs
-nothing but the standard library, for `tests/run` calls it before any environment exists:
+Knows Debian's suites and packages; does not know how a daemon is started or what is tested. It
+needs nothing but the standard library, for `tests/run` calls it before any environment exists:
 
     python3 tests/e2e/engines.py install    as root; changes nothing where all is in place
     python3 tests/e2e/engines.py list
 
-20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same mirror
-and is only unpacked, into a cache folder, with a package state of its own: the system's apt sees nothing.
-`DOCKGATE_TEST_CACHE` moves that folder.
+20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same
+mirror and is only unpacked, into a cache folder, with a package state of its own: the system's apt
+sees nothing. `DOCKGATE_TEST_CACHE` moves that folder.
 """
 
 import fcntl
@@ -39,9 +39,10 @@ _SUITE_PACKAGES = (
 )
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _POLICY = Path("/usr/sbin/policy-rc.d")
-# The programs of a suite that must run here. Debian 12 has glibc 2.36: dockerd, containerd and the CLI of
-# trixie ask for 2.34 only, but its runc and tini ask for 2.38. runc then comes from the system (1.1.5 does
-# what containerd 1.7 wants of it); docker-init is a link to tini-static, which runs anywhere.
+# The programs of a suite that must run here. Debian 12 has glibc 2.36: dockerd, containerd and the
+# CLI of trixie ask for 2.34 only, but its runc and tini ask for 2.38. runc then comes from the
+# system (1.1.5 does what containerd 1.7 wants); docker-init is a link to tini-static, which runs
+# anywhere.
 _VITAL = ("dockerd", "docker", "containerd", "runc")
 
 
@@ -68,7 +69,7 @@ def available() -> list[Engine]:
 
 
 def survey() -> tuple[dict[str, Engine], dict[str, str]]:
-    """The engines found, and for each one not found the reason, both by name."""
+    """Look for every engine: those found, and the reason for each not found, both by name."""
     found: dict[str, Engine] = {}
     missing: dict[str, str] = {}
     for name, find in zip(NAMES, (_system_engine, _suite_engine), strict=True):
@@ -80,7 +81,7 @@ def survey() -> tuple[dict[str, Engine], dict[str, str]]:
 
 
 def install() -> None:
-    """Bring every engine onto this machine. Needs root; raises EngineError at the first that fails."""
+    """Bring every engine onto this machine, as root. Raises EngineError at the first failure."""
     if os.geteuid() != 0:
         raise EngineError("installing engines needs root")
     cache = _cache()
@@ -137,8 +138,16 @@ def _install_system() -> None:
     _run(["apt-get", "-q", "update"])
     with _services_stay_down():
         _run(
-            ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends"]
-            + ["install", *missing]
+            [
+                "apt-get",
+                "-q",
+                "-y",
+                "-o",
+                "DPkg::Lock::Timeout=300",
+                "--no-install-recommends",
+                "install",
+                *missing,
+            ]
         )
 
 
@@ -149,7 +158,7 @@ def _is_installed(package: str) -> bool:
 
 @contextmanager
 def _services_stay_down() -> Iterator[None]:
-    """Debian starts a daemon that it installs, unless policy-rc.d says 101. Ours run in namespaces only."""
+    """Keep Debian from starting the daemon that it installs: policy-rc.d says 101, never."""
     if _POLICY.exists():
         yield
         return
@@ -178,7 +187,7 @@ def _install_suite(cache: Path) -> None:
 
 
 def _download(folder: Path) -> None:
-    """Fetch the suite's packages into `folder`, with an apt state inside it that nobody else sees."""
+    """Fetch the suite's packages into `folder`, with an apt state inside it of its own."""
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
     sources = folder / "sources.list"
     sources.write_text(f"deb {signed}{_mirror()} {_SUITE} main\n")
@@ -261,7 +270,7 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out `install` or `list`. 0 when every engine is there, 1 when one is not, 2 for misuse."""
+    """Carry out `install` or `list`: 0 when every engine is there, 1 when not, 2 for misuse."""
     if list(arguments) not in (["install"], ["list"]):
         _say("usage: engines.py install|list")
         return 2

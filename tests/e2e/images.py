@@ -1,7 +1,8 @@
 """Images made of nothing but Debian's static busybox: no registry is asked.
 
-Knows how to make an image and put it into a daemon; knows nothing of plugins. A daemon with a plugin would
-ask it about the import: give it more images before the plugin is in its list, or by `configure` and `reload`.
+Knows how to make an image and put it into a daemon; knows nothing of plugins. A daemon with a
+plugin would ask it about the import: load more images before the plugin is in its list, then
+`configure` and `reload`.
 """
 
 import io
@@ -15,7 +16,8 @@ from tests.e2e.daemon import Dockerd
 BUSYBOX = Path("/bin/busybox")
 ORDINARY = ("busybox:latest", "alpine:latest")
 
-# Without a default command the daemon refuses a create that has no Cmd, which can hide what a test is about.
+# Without a default command the daemon refuses a create that has no Cmd, which can hide what a test
+# is about.
 _SETTINGS = ('CMD ["sh"]', "ENV PATH=/bin:/sbin:/usr/bin:/usr/sbin")
 _FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
@@ -24,7 +26,7 @@ _FILES = {
 
 
 def load(daemon: Dockerd, names: tuple[str, ...] = ORDINARY, changes: tuple[str, ...] = ()) -> None:
-    """Import one busybox image under each name; `changes` are more Dockerfile lines (`USER 1000`)."""
+    """Import one image under all the names; `changes` are more Dockerfile lines (`USER 1000`)."""
     words = [word for change in (*_SETTINGS, *changes) for word in ("--change", change)]
     first = names[0]
     daemon.docker("import", *words, "-", first, stdin=_root_file_system())
@@ -34,7 +36,7 @@ def load(daemon: Dockerd, names: tuple[str, ...] = ORDINARY, changes: tuple[str,
 
 @cache
 def _root_file_system() -> bytes:
-    """A tar archive, about 2 MB: busybox, a link for each of its commands, the usual empty folders."""
+    """Pack busybox, a link for each of its commands and the usual folders: about 2 MB of tar."""
     listing = subprocess.run([BUSYBOX, "--list"], capture_output=True, text=True, check=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

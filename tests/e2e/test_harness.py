@@ -2,6 +2,10 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +16,9 @@ from socketserver import ThreadingUnixStreamServer
 import pytest
 
 from tests.e2e.conftest import Certificates, Daemons
-from tests.e2e.daemon import DaemonError, Dockerd
+from tests.e2e.daemon import Dockerd
+from tests.e2e.engines import Engine
+from tests.e2e.sandbox import DaemonError, wait_for
 
 COMPOSE = """
 services:
@@ -21,6 +27,20 @@ services:
     command: ["sh", "-c", "echo served > /tmp/index.html; httpd -f -p 80 -h /tmp"]
     stop_grace_period: 0s
     ports: ["8080:80"]
+"""
+
+
+STARTS_AND_DIES = """
+import os, signal, sys
+from pathlib import Path
+from tests.e2e import engines, images
+from tests.e2e.daemon import Dockerd
+daemon = Dockerd(engines.survey()[0][sys.argv[1]], Path(sys.argv[2]))
+daemon.start()
+images.load(daemon)
+daemon.docker("run", "-d", "busybox", "sleep", "600")
+print(os.readlink(f"/proc/{daemon.pid}/ns/pid"), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -71,20 +91,20 @@ def yes_plugin(path: Path) -> Iterator[YesServer]:
 
 
 def namespaces_in_use() -> Iterator[str]:
-    """The process id namespace of every process of this machine."""
+    """Name the process id namespace of every process of this machine."""
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            yield os.readlink(folder / "ns/pid")
+            yield str((folder / "ns/pid").readlink())
 
 
-def test_an_ordinary_container_runs(dockerd: Dockerd):
+def test_an_ordinary_container_runs(dockerd: Dockerd) -> None:
     """A container starts, prints and goes."""
     done = dockerd.docker("run", "--rm", "busybox", "echo", "hi")
 
     assert done.stdout == "hi\n"
 
 
-def test_compose_brings_a_service_up_and_down(dockerd: Dockerd, tmp_path: Path):
+def test_compose_brings_a_service_up_and_down(dockerd: Dockerd, tmp_path: Path) -> None:
     """A one-service project gets its own network and a published port, and leaves nothing."""
     (tmp_path / "compose.yaml").write_text(COMPOSE)
 
@@ -96,11 +116,11 @@ def test_compose_brings_a_service_up_and_down(dockerd: Dockerd, tmp_path: Path):
     dockerd.docker("compose", "down", cwd=tmp_path)
 
     assert page == "served\n"
-    assert line.startswith(b"HTTP/1.0 200") or line.startswith(b"HTTP/1.1 200")
+    assert b" 200 " in line
     assert dockerd.docker("ps", "-aq").stdout == ""
 
 
-def test_buildx_builds_an_image(dockerd: Dockerd, tmp_path: Path):
+def test_buildx_builds_an_image(dockerd: Dockerd, tmp_path: Path) -> None:
     """A Dockerfile with a RUN line is built, by the daemon's own BuildKit."""
     (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo built > /made\n")
 
@@ -109,7 +129,7 @@ def test_buildx_builds_an_image(dockerd: Dockerd, tmp_path: Path):
     assert dockerd.docker("run", "--rm", "made", "cat", "/made").stdout == "built\n"
 
 
-def test_a_privileged_container_runs(dockerd: Dockerd):
+def test_a_privileged_container_runs(dockerd: Dockerd) -> None:
     """The daemon takes --privileged and the container really has more capabilities."""
     show = ("busybox", "grep", "CapEff", "/proc/self/status")
 
@@ -123,7 +143,7 @@ def test_a_privileged_container_runs(dockerd: Dockerd):
     assert answer["HostConfig"]["Privileged"] is True
 
 
-def test_exec_in_a_privileged_container_runs(dockerd: Dockerd):
+def test_exec_in_a_privileged_container_runs(dockerd: Dockerd) -> None:
     """A privileged exec works, also where root lacks a capability."""
     dockerd.docker("run", "-d", "--name", "sleeper", "busybox", "sleep", "600")
 
@@ -133,19 +153,19 @@ def test_exec_in_a_privileged_container_runs(dockerd: Dockerd):
     assert done.stdout == "0\n"
 
 
-def test_the_sandbox_is_not_the_machine(dockerd: Dockerd):
+def test_the_sandbox_is_not_the_machine(dockerd: Dockerd) -> None:
     """Host namespaces of a container are the sandbox's, not this machine's."""
-    here = os.readlink("/proc/self/ns/pid"), os.readlink("/proc/self/ns/net")
+    here = {str(Path(f"/proc/self/ns/{name}").readlink()) for name in ("pid", "net")}
 
     script = "readlink /proc/self/ns/pid; readlink /proc/self/ns/net"
     host = ("--pid", "host", "--net", "host")
     there = dockerd.docker("run", "--rm", *host, "busybox", "sh", "-c", script).stdout.split()
 
     assert len(there) == 2
-    assert not set(here) & set(there)
+    assert not here & set(there)
 
 
-def test_a_plugin_outside_is_asked(daemons: Daemons):
+def test_a_plugin_outside_is_asked(daemons: Daemons) -> None:
     """A plugin socket made outside the sandbox is found at start and sees request and response."""
     daemon = daemons(["yes"])
 
@@ -157,7 +177,7 @@ def test_a_plugin_outside_is_asked(daemons: Daemons):
     assert ["ResponseStatusCode" in asked for asked in creates] == [False, True]
 
 
-def test_a_plugin_is_switched_on_by_reload(daemons: Daemons):
+def test_a_plugin_is_switched_on_by_reload(daemons: Daemons) -> None:
     """SIGHUP takes a changed list of plugins."""
     daemon = daemons()
     daemon.start()
@@ -172,7 +192,7 @@ def test_a_plugin_is_switched_on_by_reload(daemons: Daemons):
 
 
 @pytest.mark.slow
-def test_a_failed_start_shows_the_log(daemons: Daemons):
+def test_a_failed_start_shows_the_log(daemons: Daemons) -> None:
     """A plugin that cannot be found ends the start, and the error has the daemon's own words."""
     daemon = daemons(["absent"])
 
@@ -180,7 +200,9 @@ def test_a_failed_start_shows_the_log(daemons: Daemons):
         daemon.start()
 
 
-def test_a_client_certificate_is_told_to_the_plugin(daemons: Daemons, certificates: Certificates):
+def test_a_client_certificate_is_told_to_the_plugin(
+    daemons: Daemons, certificates: Certificates
+) -> None:
     """A TLS client inside the sandbox's network is known to the plugin by its common name."""
     daemon = daemons(["yes"], **certificates.server())
 
@@ -191,7 +213,7 @@ def test_a_client_certificate_is_told_to_the_plugin(daemons: Daemons, certificat
     assert {"alice"} == {asked.get("User") for asked in plugin.asked}
 
 
-def test_containers_survive_a_crash_with_live_restore(daemons: Daemons):
+def test_containers_survive_a_crash_with_live_restore(daemons: Daemons) -> None:
     """The sandbox outlives its daemon, which finds the container again."""
     daemon = daemons(live_restore=True)
     daemon.start()
@@ -204,12 +226,31 @@ def test_containers_survive_a_crash_with_live_restore(daemons: Daemons):
     assert daemon.docker("inspect", "-f", "{{.State.Pid}}", "survivor").stdout == before
 
 
-def test_close_leaves_nothing(daemons: Daemons):
+def test_a_killed_test_leaves_no_process(engine: Engine, tmp_path: Path) -> None:
+    """When the process that started a daemon is killed, the kernel ends daemon and container."""
+    script = tmp_path / "starts_and_dies.py"
+    script.write_text(STARTS_AND_DIES)
+    root = Path(tempfile.mkdtemp(prefix="dg-"))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+    words = [sys.executable, str(script), engine.name, str(root)]
+    died = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    inside = died.stdout.strip()
+    ended = wait_for(lambda: inside not in set(namespaces_in_use()), 10)
+    Dockerd.clear(root)
+
+    assert died.returncode == -signal.SIGKILL
+    assert inside.startswith("pid:[")
+    assert ended
+    assert not root.exists()
+
+
+def test_close_leaves_nothing(daemons: Daemons) -> None:
     """No process, mount, folder or cgroup stays, not even of a running container."""
     daemon = daemons()
     daemon.start()
     daemon.docker("run", "-d", "busybox", "sleep", "31337")
-    inside = os.readlink(f"/proc/{daemon.pid}/ns/pid")
+    inside = str(Path(f"/proc/{daemon.pid}/ns/pid").readlink())
 
     daemon.close()
 
