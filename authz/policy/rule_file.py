@@ -1,0 +1,209 @@
+"""The strict reader of ``.csv``: bytes to rows with file, line and column of each field.
+
+Casbin's own loader drops a row that it does not understand, a deny included.
+Here every line is a row of a known type with the right number of columns, a
+comment, blank, or a problem. What the columns mean is checked by
+``row_check`` and ``links``; this module knows their number only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from authz.errors import Location, Problem
+from authz.policy.note import NOTHING, Note, read_note
+from authz.policy.source import MAX_PROBLEMS, Line, Source, split
+from authz.policy.spelling import listed, nearest
+
+COLUMNS = {
+    "p": ("subject", "domain", "action", "fact", "when", "verdict"),
+    "g": ("member", "role", "domain"),
+    "g2": ("action", "group"),
+}
+"""The row types of the model, and their columns."""
+
+_SHAPES = {
+    "subject": r"\*|[a-z]+:.+",
+    "domain": r"\*|[^.:=]+",
+    "action": r"\*|.*\..+",
+    "fact": r"\*\*|.+:.+",
+    "when": r"\*|.+=.+",
+    "verdict": r"[a-z]+",
+    "member": r"[a-z]+:.+",
+    "role": r"[a-z]+:.+",
+    "group": r".+\..+",
+}
+"""What the fields of a column look like, roughly."""
+
+_BLANK = " \t"
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One field of a row, without the white space around it; ``column`` counts from 1."""
+
+    name: str
+    text: str
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row as written: its type, its fields in order, and what was said above it."""
+
+    type: str
+    cells: tuple[Cell, ...]
+    line: Line
+    note: Note = NOTHING
+
+    def __getitem__(self, name: str) -> Cell:
+        """Return the field of a column."""
+        return self.cells[COLUMNS[self.type].index(name)]
+
+    @property
+    def location(self) -> Location:
+        """Return where the row stands, by its file's name in the bundle."""
+        return Location(self.line.source.name, self.line.number, 1)
+
+    @property
+    def id(self) -> str:
+        """Return the name in the comment above, else ``file:line``."""
+        return self.note.id or f"{self.line.source.name}:{self.line.number}"
+
+    def problem(self, name: str, message: str, suggestion: str = "") -> Problem:
+        """Return a problem of one whole field."""
+        cell = self[name]
+        return self.line.problem(cell.column, len(cell.text), message, suggestion)
+
+    def whole(self, message: str, suggestion: str = "") -> Problem:
+        """Return a problem of the row as a whole."""
+        return _whole(self.line, message, suggestion)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """What one file holds: its rows, and the lines that are none."""
+
+    source: Source
+    entries: tuple[Entry, ...]
+    problems: tuple[Problem, ...]
+
+
+def read_rules(source: Source) -> RuleFile:
+    """Read one file. Raises nothing: every problem is in the answer."""
+    lines, found = split(source)
+    entries: list[Entry] = []
+    problems = list(found)
+    comments: list[str] = []
+    last = 0
+    for line in lines:
+        text = line.text.strip(_BLANK)
+        if line.number != last + 1:
+            comments.clear()  # a line between was not readable
+        last = line.number
+        if text.startswith("#"):
+            comments.append(text)
+            continue
+        if text:
+            entry = _entry(line, tuple(comments), problems)
+            if entry is not None:
+                entries.append(entry)
+        comments.clear()
+        if len(problems) >= MAX_PROBLEMS:
+            problems.append(source.problem(f"there are more than {MAX_PROBLEMS} problems"))
+            break
+    return RuleFile(source, tuple(entries), tuple(problems))
+
+
+def _entry(line: Line, comments: tuple[str, ...], problems: list[Problem]) -> Entry | None:
+    kind, *fields = _fields(line)
+    names = COLUMNS.get(kind.text)
+    if names is None:
+        problems.append(_unknown_type(line, kind))
+        return None
+    unquoted = [_misread(line, cell) for cell in fields]
+    if any(unquoted):
+        problems += filter(None, unquoted)
+        return None
+    if len(fields) != len(names):
+        problems.append(_miscounted(line, kind.text, fields))
+        return None
+    cells = tuple(
+        Cell(name, cell.text, cell.column) for name, cell in zip(names, fields, strict=True)
+    )
+    empty = [line.problem(c.column, 1, f"{c.name} is empty", "*") for c in cells if not c.text]
+    if empty:
+        problems += empty
+        return None
+    return Entry(kind.text, cells, line, read_note(comments))
+
+
+def _fields(line: Line) -> Iterator[Cell]:
+    """Cut at every comma: there is no other way to read a row."""
+    start = 0
+    for part in line.text.split(","):
+        stripped = part.strip(_BLANK)
+        column = start + len(part) - len(part.lstrip(_BLANK)) + 1
+        yield Cell("", stripped, column)
+        start += len(part) + 1
+
+
+def _unknown_type(line: Line, kind: Cell) -> Problem:
+    guess = nearest(kind.text, COLUMNS) or ("p" if kind.text.startswith(("p", "P")) else "")
+    message = f'row type is "{kind.text}"; expected {listed(list(COLUMNS))}'
+    if kind.text.startswith(tuple(_QUOTES)):
+        return line.problem(kind.column, 1, _QUOTED, kind.text.strip(_QUOTES))
+    return line.problem(kind.column, len(kind.text), message, guess)
+
+
+_QUOTED = "quotes mean nothing here: they would become part of the value"
+
+
+def _misread(line: Line, cell: Cell) -> Problem | None:
+    """Find what other readers of CSV give a meaning that it does not have here."""
+    if '"' in cell.text or cell.text.startswith(tuple(_QUOTES)):
+        plain = cell.text.replace('"', "").strip(_QUOTES)
+        return line.problem(cell.column, len(cell.text), _QUOTED, plain)
+    at = cell.text.find("#")
+    if at >= 0 and (at == 0 or cell.text[at - 1] in _BLANK):
+        message = "a comment stands on a line of its own; here it would become part of the value"
+        rest = cell.text[at:]
+        return line.problem(cell.column + at, len(rest), message, "move it to the line above")
+    for offset, char in enumerate(cell.text):
+        if char != " " and not char.isprintable():
+            message = f"{_named(char)} inside a value"
+            return line.problem(cell.column + offset, 1, message, "write a space")
+    return None
+
+
+def _named(char: str) -> str:
+    return "a tab" if char == "\t" else f"the character U+{ord(char):04X}"
+
+
+def _miscounted(line: Line, kind: str, fields: list[Cell]) -> Problem:
+    names = COLUMNS[kind]
+    columns = f"{len(fields)} column{'' if len(fields) == 1 else 's'} after {kind}"
+    message = f"the row has {columns}; expected {len(names)}: {', '.join(names)}"
+    if len(fields) > len(names):
+        first = fields[len(names)]
+        return line.problem(first.column, len(first.text), message, "take the rest away")
+    return _whole(line, message, _completed(kind, [cell.text for cell in fields]))
+
+
+def _completed(kind: str, texts: list[str]) -> str:
+    """Guess which column was left out by the looks of the others, and put a ``*`` there."""
+    shapes = [_SHAPES[name] for name in COLUMNS[kind]]
+    for place in range(len(shapes)):
+        row = [*texts[:place], "*", *texts[place:]]
+        if len(row) == len(shapes) and all(map(re.fullmatch, shapes, row)):
+            return ", ".join((kind, *row))
+    return ", ".join((kind, *COLUMNS[kind]))
+
+
+def _whole(line: Line, message: str, suggestion: str = "") -> Problem:
+    text = line.text.strip(_BLANK)
+    column = len(line.text) - len(line.text.lstrip(_BLANK)) + 1
+    return line.problem(column, len(text), message, suggestion)
