@@ -1,0 +1,51 @@
+"""The tables that the program and people read."""
+
+import csv
+
+import pytest
+
+from authz.shipped import shipped
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Read one table."""
+    with shipped("docs", "reference", name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_operations_have_one_name_each():
+    """A name in the record means one row of the table."""
+    names = [row["operation"] for row in rows("operations.csv")]
+
+    assert len(names) == len(set(names)) > 100
+
+
+@pytest.mark.parametrize("row", rows("operations.csv"), ids=lambda row: row["operation"])
+def test_an_operation_is_complete(row):
+    """Every row says whose object it touches, how risky it is and what its body is."""
+    assert row["risk"] in {"read", "reveal", "write", "host-root"}
+    assert row["body"] in {"none", "json", "opaque"}
+    assert bool(row["opaque"]) == (row["body"] == "opaque")
+    assert set(row["target"].split("|")) <= {
+        "own", "tenant", "foreign", "unowned", "new", "list", "host", "unknown",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("row", rows("facts.csv"), ids=lambda row: row["kind"])
+def test_a_kind_of_fact_is_complete(row):
+    """Every kind has a class, a grammar, an example of itself and a sentence."""
+    assert row["class"] in {"grant", "posture"}
+    assert row["class"] == "grant" or row["posture"] == "*"
+    assert row["value"]
+    assert row["about"]
+    assert row["example"].startswith(row["kind"] + ":")
+
+
+def test_kinds_are_yielded_by_actions_that_exist():
+    """A misspelt action would make a kind unreachable."""
+    actions = {row["action"] for row in rows("operations.csv")}
+    later = {"container.archive.*"}
+
+    for row in rows("facts.csv"):
+        named = {action for action in row["actions"].split("|") if action != "*"}
+        assert named - later <= actions, row["kind"]
