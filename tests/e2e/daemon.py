@@ -52,7 +52,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
 
-    def json(self) -> Any:  # noqa: ANN401  tests index into documents of any shape
+    def json(self) -> Any:
         """Parse the body as JSON."""
         return json.loads(self.body)
 
@@ -344,7 +344,7 @@ def _run(
     *,
     check: bool,
     timeout: float,
-    **options: Any,  # noqa: ANN401  handed on to subprocess.run
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     line = " ".join(map(str, command))
     try:
