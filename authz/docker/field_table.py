@@ -1,0 +1,95 @@
+"""The table of fields: every member and parameter that the daemon reads.
+
+The table is data: ``docs/reference/fields.csv``, made from the structures and
+handlers of all engines that speak API 1.24 to 1.55. This module gives it the
+shape in which requests are read; it sees no request.
+
+``type`` is a structure (the body of operation ``X`` is the structure ``X``) or
+``query:`` and an operation. A row without a name embeds another structure, as
+Go does. ``meaning`` says what becomes of the member: ``fact`` (``note`` names
+the kinds), ``harmless`` (``note`` says why), ``struct`` (its own rows say),
+``legacy`` (only old daemons apply it, so it is refused unless empty).
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from authz.docker.gojson import fold
+from authz.docker.gotypes import GoType, parse
+from authz.shipped import shipped
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One member or parameter, in the daemon's spelling."""
+
+    name: str
+    go: GoType
+    legacy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table as written; the columns are described above."""
+
+    type: str
+    name: str
+    go: str
+    first: str
+    last: str
+    meaning: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Struct:
+    """A structure of Go, or the query of an operation."""
+
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    _folded: Mapping[str, Field] = field(default_factory=dict)
+
+    def exact(self, name: str) -> Field | None:
+        """Find a query parameter: those have one spelling."""
+        return self.fields.get(name)
+
+    def folding(self, folded: str) -> Field | None:
+        """Find a member of a JSON object by its folded name."""
+        return self._folded.get(folded)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Return the lines of the table."""
+    text = shipped("docs", "reference", "fields.csv").read_text(encoding="utf-8")
+    return tuple(Row(**line) for line in csv.DictReader(text.splitlines()))
+
+
+@cache
+def structures() -> Mapping[str, Struct]:
+    """Return every structure by name, with what it embeds."""
+    by_type: dict[str, list[Row]] = defaultdict(list)
+    for row in rows():
+        by_type[row.type].append(row)
+    return {name: _structure(name, by_type) for name in by_type}
+
+
+def _structure(name: str, by_type: Mapping[str, list[Row]]) -> Struct:
+    fields = _fields(name, by_type)
+    return Struct(fields, {fold(name): known for name, known in fields.items()})
+
+
+def _fields(name: str, by_type: Mapping[str, list[Row]]) -> dict[str, Field]:
+    """Collect the fields of a structure; its own win over embedded ones, as in Go."""
+    embedded: dict[str, Field] = {}
+    own: dict[str, Field] = {}
+    for row in by_type[name]:
+        legacy = row.meaning == "legacy"
+        if row.name:
+            own[row.name] = Field(row.name, parse(row.go), legacy)
+            continue
+        for known in _fields(parse(row.go).name, by_type).values():
+            embedded.setdefault(known.name, replace(known, legacy=legacy or known.legacy))
+    return embedded | own

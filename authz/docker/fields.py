@@ -1,0 +1,180 @@
+"""A request's body and query, read by the table of fields.
+
+What comes out is the document that the daemon acts on: its own spelling of
+every name, exact types, and a list of what it would ignore or we cannot judge.
+This module knows the rules of reading and no single field.
+
+Sources: Go, src/encoding/json/decode.go; moby, api/server/httputils (form.go),
+runconfig (old engines: HostConfig members at the top level of a create).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from authz.docker.field_table import Struct, structures
+from authz.docker.gojson import Json, fold, is_empty, loads, quoted, refuse
+from authz.docker.gotypes import Form, GoType, Value, decimal, mismatch, scalar, zero
+from authz.docker.routes import Operation
+from authz.errors import Reason, RefusedError
+
+Query = dict[str, tuple[str, ...]]
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""Names that may stand in a path of an unknown field, which people read."""
+
+
+def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
+    """Return the canonical document and the paths of unknown members.
+
+    The document has the daemon's spelling of every described member, no null
+    (inside lists and maps the zero value stands for it) and empty lists as
+    they are. It is None for the document ``null``, which only an operation
+    that can do without a body takes. A member that is not described and not
+    empty is left out and named by its path, such as ``HostConfig.Foo``,
+    without list indexes and map keys.
+
+    Raises RefusedError: UNREADABLE_REQUEST where daemons could read the
+    document in more than one way or not at all, LEGACY_FORM for what only old
+    daemons apply.
+    """
+    value = loads(body)
+    if value is None and not operation.required:
+        return None, ()
+    if not isinstance(value, dict):
+        refuse("body", f"is {quoted(value)}; expected an object")
+    reading = _Reading(structures())
+    document = reading.members(structures()[operation.name], value, "")
+    return document, tuple(dict.fromkeys(reading.unknown))
+
+
+def read_query(
+    operation: Operation, pairs: Sequence[tuple[str, str]]
+) -> tuple[Query, tuple[str, ...]]:
+    """Return the described parameters and the unknown ones as ``query.<name>``.
+
+    ``pairs`` are decoded and in the order received. A parameter has one value
+    unless the daemon reads all of them; an unknown one that is empty is
+    ignored. Raises RefusedError (UNREADABLE_REQUEST) for a repeated parameter,
+    for an integer that is none and for JSON that does not read one way.
+    """
+    described = structures().get(f"query:{operation.name}", Struct())
+    query: Query = {}
+    unknown: list[str] = []
+    for name, value in pairs:
+        known = described.exact(name)
+        if known is None:
+            _note_unknown(unknown, "query.", name, empty=not value)
+            continue
+        _check_parameter(known.go, name, value)
+        if name in query and known.go.form is not Form.LIST:
+            refuse(f"query.{name}", f"comes twice, the second time as {quoted(value)}")
+        query[name] = (*query.get(name, ()), value)
+    return query, tuple(dict.fromkeys(unknown))
+
+
+class _Reading:
+    """One walk through a document, which gathers the unknown members."""
+
+    def __init__(self, known: Mapping[str, Struct]) -> None:
+        self._structures = known
+        self.unknown: list[str] = []
+        self._forms: dict[Form, Callable[[GoType, Json, str], Value]] = {
+            Form.SCALAR: lambda kind, value, place: scalar(kind.name, value, place),
+            Form.LIST: self._list,
+            Form.ARRAY: self._array,
+            Form.MAP: self._map,
+            Form.STRSLICE: self._strslice,
+            Form.SET: self._set,
+            Form.STRUCT: self._struct,
+        }
+
+    def members(self, struct: Struct, value: Mapping[str, Json], place: str) -> dict[str, Value]:
+        """Read an object into a structure; two names that fold alike are refused."""
+        document: dict[str, Value] = {}
+        seen: dict[str, str] = {}
+        for name, part in value.items():
+            folded = fold(name)
+            if folded in seen:
+                both = f"{quoted(seen[folded])} and {quoted(name)}"
+                refuse(place or "body", f"has the members {both}, which the daemon takes for one")
+            seen[folded] = name
+            known = struct.folding(folded)
+            if known is None or (known.go.form is Form.JSON):
+                spelling = known.name if known else name
+                _note_unknown(self.unknown, _below(place), spelling, empty=is_empty(part))
+            elif known.legacy:
+                _refuse_legacy(_below(place) + known.name, part)
+            elif part is not None:
+                document[known.name] = self._value(known.go, part, _below(place) + known.name)
+        return document
+
+    def _value(self, kind: GoType, value: Json, place: str) -> Value:
+        return self._forms[kind.form](kind, value, place)
+
+    def _element(self, kind: GoType, value: Json, place: str) -> Value:
+        return zero(kind.inner) if value is None else self._value(kind.inner, value, place)
+
+    def _list(self, kind: GoType, value: Json, place: str) -> Value:
+        if not isinstance(value, list):
+            mismatch(value, "a list", place)
+        return [self._element(kind, part, place) for part in value]
+
+    def _array(self, kind: GoType, value: Json, place: str) -> Value:
+        if isinstance(value, list) and len(value) > kind.length:
+            refuse(place, f"has {len(value)} elements; expected at most {kind.length}")
+        return self._list(kind, value, place)
+
+    def _map(self, kind: GoType, value: Json, place: str) -> Value:
+        if not isinstance(value, dict):
+            mismatch(value, "an object", place)
+        return {key: self._element(kind, part, place) for key, part in value.items()}
+
+    def _strslice(self, _kind: GoType, value: Json, place: str) -> Value:
+        if isinstance(value, str):
+            return [value]
+        return self._list(_STRINGS, value, place)
+
+    def _set(self, _kind: GoType, value: Json, place: str) -> Value:
+        return self._object(Struct(), value, place)
+
+    def _struct(self, kind: GoType, value: Json, place: str) -> Value:
+        return self._object(self._structures[kind.name], value, place)
+
+    def _object(self, struct: Struct, value: Json, place: str) -> Value:
+        if not isinstance(value, dict):
+            mismatch(value, "an object", place)
+        return self.members(struct, value, place)
+
+
+_STRINGS = GoType(Form.LIST, "[]string", GoType(Form.SCALAR, "string"))
+
+
+def _below(place: str) -> str:
+    return f"{place}." if place else ""
+
+
+def _note_unknown(unknown: list[str], prefix: str, name: str, *, empty: bool) -> None:
+    """Name an unknown field by its path, unless it is empty; its name must be readable."""
+    if empty:
+        return
+    if not _NAME.fullmatch(name):
+        refuse(prefix.rstrip(".") or "body", f"has the unknown field {quoted(name)}")
+    unknown.append(prefix + name)
+
+
+def _refuse_legacy(place: str, value: Json) -> None:
+    if not is_empty(value):
+        problem = f"is {quoted(value)}; only old daemons apply it there"
+        raise RefusedError(Reason.LEGACY_FORM, f"{place} {problem}")
+
+
+def _check_parameter(kind: GoType, name: str, value: str) -> None:
+    """Refuse a value that daemons read in different ways or answer 400 to."""
+    if not value:
+        return
+    if kind.name == "int" and not decimal(value):
+        refuse(f"query.{name}", f"is {quoted(value)}; expected a decimal integer")
+    if kind.form is Form.JSON:
+        # A lone surrogate must reach the reader, which refuses it as no UTF-8.
+        loads(value.encode("utf-8", "surrogatepass"), f"query.{name}")

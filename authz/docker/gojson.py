@@ -1,0 +1,161 @@
+"""JSON as Go's ``encoding/json`` takes it, narrowed to what it takes in one way only.
+
+The daemon's decoder folds the case of member names, merges repeated members,
+repairs broken text and stops reading at the end of the first document; the
+clients it has to live with do none of that. This reader refuses every document
+where those habits could give it another meaning than ours. It knows no field:
+what a member means is the business of ``authz.docker.fields``.
+
+Source of the rules: Go, src/encoding/json/decode.go, fold.go and scanner.go.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NoReturn, TypeAlias
+
+from authz.errors import Reason, RefusedError
+
+MAX_DEPTH = 32
+"""How many objects and lists may stand inside one another; Go stops at 10,000."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SHOWN = 60
+_TOO_DEEP = f"nests objects and lists deeper than {MAX_DEPTH} levels"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as written: Go tells 1, 1.0 and 1e0 apart when it fills an integer."""
+
+    text: str
+
+
+Json: TypeAlias = "bool | str | Number | list[Json] | dict[str, Json] | None"
+
+
+class _UnreadableError(Exception):
+    """What is wrong with a document, without its place."""
+
+
+def loads(document: bytes, place: str = "body") -> Json:
+    """Read one JSON document; objects keep their order, numbers their spelling.
+
+    ``place`` names the document in a refusal. Raises RefusedError
+    (UNREADABLE_REQUEST) for text that is not strict UTF-8 without a byte-order
+    mark, for anything outside the JSON grammar (NaN included), for a lone
+    surrogate, for a name that comes twice in one object, for more than
+    MAX_DEPTH levels, and for anything but white space behind the document,
+    closing brackets included, which the daemon's check overlooks.
+    """
+    try:
+        value: Json = json.loads(
+            _text(document),
+            object_pairs_hook=_object,
+            parse_int=Number,
+            parse_float=Number,
+            parse_constant=_constant,
+        )
+        _inspect(value, 1)
+    except json.JSONDecodeError as error:
+        refuse(place, f"is not JSON: {error.msg} at character {error.pos}")
+    except RecursionError:
+        refuse(place, _TOO_DEEP)
+    except _UnreadableError as error:
+        refuse(place, str(error))
+    return value
+
+
+def refuse(place: str, problem: str) -> NoReturn:
+    """Raise the refusal of a request whose ``place`` has a ``problem``."""
+    raise RefusedError(Reason.UNREADABLE_REQUEST, f"{place} {problem}")
+
+
+def quoted(value: Json) -> str:
+    """Show a value to the person who sent it, on one line and not at length."""
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case Number(text):
+            shown = text
+        case _:
+            shown = json.dumps(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+
+
+@lru_cache(maxsize=4096)
+def fold(name: str) -> str:
+    """Return the spelling that all names share which Go takes for the same member.
+
+    Go compares by Unicode simple folding. Python has the full folding only, so
+    where that gives several characters the lower-case letter stands in, if it
+    is one character. For names in ASCII just two other letters count: U+017F
+    is an s and U+212A a k.
+    """
+    return name.lower() if name.isascii() else "".join(map(_fold_letter, name))
+
+
+def is_empty(value: Json) -> bool:
+    """Say whether this is how JSON writes a zero value of Go, whatever the type."""
+    if isinstance(value, Number):
+        mantissa = re.split("[eE]", value.text, maxsplit=1)[0]
+        return not mantissa.strip("-0.")
+    return not value
+
+
+def _text(document: bytes) -> str:
+    """Decode the bytes; Go would put U+FFFD where they are no UTF-8."""
+    try:
+        text = document.decode("utf-8")
+    except UnicodeDecodeError as error:
+        problem = f"is not UTF-8: {error.reason} at byte {error.start}"
+        raise _UnreadableError(problem) from error
+    if text.startswith("\ufeff"):
+        raise _UnreadableError("starts with a byte-order mark")
+    return text
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """Build an object; Go merges the values of a repeated name."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _UnreadableError(f"has the member {quoted(twice)} twice in one object")
+    return members
+
+
+def _constant(text: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python reads and Go does not."""
+    raise _UnreadableError(f"is not JSON: {text} is no value")
+
+
+def _inspect(value: Json, depth: int) -> None:
+    """Refuse lone surrogates and too many levels anywhere in the document."""
+    if isinstance(value, str):
+        _check_text(value)
+    if not isinstance(value, dict | list):
+        return
+    if depth > MAX_DEPTH:
+        raise _UnreadableError(_TOO_DEEP)
+    if isinstance(value, dict):
+        for name in value:
+            _check_text(name)
+    for part in value.values() if isinstance(value, dict) else value:
+        _inspect(part, depth + 1)
+
+
+def _check_text(text: str) -> None:
+    if _SURROGATE.search(text):
+        raise _UnreadableError(f"has half of a surrogate pair in {quoted(text)}")
+
+
+def _fold_letter(letter: str) -> str:
+    """Fold one character to one character."""
+    for folded in (letter.casefold(), letter.lower()):
+        if len(folded) == 1:
+            return folded
+    return letter
