@@ -9,7 +9,7 @@ comment, blank, or a problem. What the columns mean is checked by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from authz.errors import Location, Problem
@@ -90,6 +90,8 @@ class RuleFile:
     source: Source
     entries: tuple[Entry, ...]
     problems: tuple[Problem, ...]
+    fragments: frozenset[str] = frozenset()
+    """The fields of lines that are no rows: what they name is not missed as well."""
 
 
 def read_rules(source: Source) -> RuleFile:
@@ -97,6 +99,7 @@ def read_rules(source: Source) -> RuleFile:
     lines, found = split(source)
     entries: list[Entry] = []
     problems = list(found)
+    fragments: set[str] = set()
     comments: list[str] = []
     last = 0
     for line in lines:
@@ -108,37 +111,38 @@ def read_rules(source: Source) -> RuleFile:
             comments.append(text)
             continue
         if text:
-            entry = _entry(line, tuple(comments), problems)
-            if entry is not None:
-                entries.append(entry)
+            read = _entry(line, comments)
+            if isinstance(read, Entry):
+                entries.append(read)
+            else:
+                problems += read
+                fragments.update(cell.text for cell in _fields(line))
         comments.clear()
         if len(problems) >= MAX_PROBLEMS:
             problems.append(source.problem(f"there are more than {MAX_PROBLEMS} problems"))
             break
-    return RuleFile(source, tuple(entries), tuple(problems))
+    return RuleFile(source, tuple(entries), tuple(problems), frozenset(fragments))
 
 
-def _entry(line: Line, comments: tuple[str, ...], problems: list[Problem]) -> Entry | None:
+def _entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]:
     kind, *fields = _fields(line)
     names = COLUMNS.get(kind.text)
     if names is None:
-        problems.append(_unknown_type(line, kind))
-        return None
-    unquoted = [_misread(line, cell) for cell in fields]
-    if any(unquoted):
-        problems += filter(None, unquoted)
-        return None
+        return [_unknown_type(line, kind)]
+    misread = {found.message: found for found in _misreadings(line, reversed(fields))}
+    if misread:
+        return list(misread.values())
     if len(fields) != len(names):
-        problems.append(_miscounted(line, kind.text, fields))
-        return None
+        return [_miscounted(line, kind.text, fields)]
     cells = tuple(
         Cell(name, cell.text, cell.column) for name, cell in zip(names, fields, strict=True)
     )
     empty = [line.problem(c.column, 1, f"{c.name} is empty", "*") for c in cells if not c.text]
-    if empty:
-        problems += empty
-        return None
-    return Entry(kind.text, cells, line, read_note(comments))
+    return empty or Entry(kind.text, cells, line, read_note(comments))
+
+
+def _misreadings(line: Line, cells: Iterable[Cell]) -> list[Problem]:
+    return [found for cell in cells if (found := _misread(line, cell))]
 
 
 def _fields(line: Line) -> Iterator[Cell]:

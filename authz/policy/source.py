@@ -10,7 +10,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from authz.errors import Location, PolicyError, Problem, Severity
@@ -33,7 +33,7 @@ class Source:
 
     name: str
     path: str
-    content: bytes
+    content: bytes = field(repr=False)
 
     def problem(self, message: str, suggestion: str = "") -> Problem:
         """Return a problem of the file as a whole."""
