@@ -124,14 +124,11 @@ class _Reader:
             if index < len(expected) and word == expected[index]:
                 continue
             here = expected[index] if index < len(expected) else "the end of the line"
-            message = f"the model differs from the reviewed one: {_quoted(word)}; expected {here}"
+            what = f"{word} is not the reviewed model" if word else "the line ends too soon"
+            message = f"{what}; expected {here}"
             self.problems.append(line.problem(column, len(word), message, reviewed))
             return
 
     def _report(self, line: Line, text: str, message: str, suggestion: str = "") -> None:
         column = len(line.text) - len(line.text.lstrip(_BLANK)) + 1
         self.problems.append(line.problem(column, len(text), message, suggestion))
-
-
-def _quoted(word: str) -> str:
-    return word or "nothing"

@@ -67,13 +67,12 @@ def read_source(name: str, path: Path) -> Source:
     A pipe or a device in the place of a file is never waited for.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(path, "rb", opener=_open_at_once) as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise _unreadable(path, "is not a regular file")
+            content = stream.read(MAX_FILE + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(path, _cause(error)) from error
-    with open(descriptor, "rb") as stream:  # noqa: PTH123  Path.open takes no descriptor
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _unreadable(path, "is not a regular file")
-        content = stream.read(MAX_FILE + 1)
     if len(content) > MAX_FILE:
         raise _unreadable(path, f"is larger than {MAX_FILE // 1024 // 1024} MiB")
     return Source(name, str(path), content)
@@ -147,6 +146,10 @@ def _hidden(line: Line) -> Problem | None:
             message = f"the line holds the invisible character U+{ord(char):04X}"
             return line.problem(column, 1, message, "take the character away")
     return None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _cause(error: OSError | ValueError) -> str:

@@ -1,0 +1,51 @@
+"""Small bundles on disk, valid by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from authz.policy.model_file import model_text
+from authz.policy.source import Source
+
+CREATE_ROW = "p, role:dev, *, container.create, on:new, *, allow\n"
+"""A row that is in order."""
+
+CORE_ONLY = 'packs = ["core"]\n'
+
+
+def a_bundle(  # noqa: PLR0913  one keyword for each file of a bundle
+    root: Path,
+    *,
+    policy: str | bytes = CREATE_ROW,
+    people: str | bytes = "g, user:alice, role:dev, *\n",
+    bundle: str | bytes = CORE_ONLY,
+    model: str | bytes = "",
+    packs: Mapping[str, str | bytes] | None = None,
+    files: Mapping[str, str | bytes] | None = None,
+) -> Path:
+    """Write a bundle into ``root`` and return it.
+
+    ``packs`` are rows by the name of a pack that the bundle brings with it,
+    ``files`` anything else by its path.
+    """
+    written = {
+        "bundle.toml": bundle,
+        "model.conf": model or model_text(),
+        "policy.csv": policy,
+        "people.csv": people,
+        **{f"packs/{name}.csv": rows for name, rows in (packs or {}).items()},
+        **(files or {}),
+    }
+    for name, content in written.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def a_source(content: str | bytes, name: str = "policy.csv", folder: str = "site") -> Source:
+    """Return a file that was read, without a file."""
+    return Source(
+        name, f"{folder}/{name}", content.encode() if isinstance(content, str) else content
+    )
