@@ -27,7 +27,7 @@ from authz.wire.raw import Door
 SAMPLES = "samples"
 """The folder beside tests.toml that holds request bodies."""
 
-_REQUEST = re.compile(r"([A-Z]+) (/[!-~]*|\*)")
+_REQUEST = re.compile(r"([!-~]+) ([!-~]+)")
 _TABLE = re.compile(r"[ \t]*\[\[[ \t]*case[ \t]*\]\]")
 
 

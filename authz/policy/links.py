@@ -67,7 +67,7 @@ def link_problems(entry: Entry) -> list[Problem]:
     found = []
     member, role = entry["member"].text, entry["role"].text
     if member == ANYBODY:
-        message = "nobody can be given a role by *; a row for everybody has * as its subject"
+        message = "* cannot hold a role; a row for everybody has the subject *"
         found.append(entry.problem("member", message))
     elif fault := fault_of(member, TYPES):
         found.append(entry.problem("member", *fault))
@@ -128,17 +128,15 @@ def missing_roles(
     found = []
     for entry in entries:
         role = entry["role"].text
-        name = role.partition(":")[2]
         if role in holders or fault_of(role, GROUPED):
             continue
-        if type_of(role) == "pack" and name in packs:
-            if not packs[name]:
-                message = f'"{role}" is not loaded'
-                hint = f'add "{name}" to packs in bundle.toml'
-                found.append(entry.problem("role", message, hint))
+        name = role.partition(":")[2]
+        if type_of(role) == "pack" and packs.get(name) is False:
+            hint = f'add "{name}" to packs in bundle.toml'
+            found.append(entry.problem("role", f'"{role}" is not loaded', hint))
             continue
         choices = [*holders, *(f"pack:{each}" for each in packs)]
-        near = nearest(role, (c for c in choices if type_of(c) == type_of(role)))
+        near = nearest(role, (each for each in choices if type_of(each) == type_of(role)))
         found.append(entry.problem("role", f'"{role}" has no rows', near))
     return found
 

@@ -36,6 +36,8 @@ _SHAPES = {
     "group": r".+\..+",
 }
 """What the fields of a column look like, roughly."""
+_OPEN = {"p": ("subject", "domain", "action", "when"), "g": ("domain",), "g2": ()}
+"""The columns that may be ``*``."""
 
 _BLANK = " \t"
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
@@ -200,9 +202,9 @@ def _miscounted(line: Line, kind: str, fields: list[Cell]) -> Problem:
 def _completed(kind: str, texts: list[str]) -> str:
     """Guess which column was left out by the looks of the others, and put a ``*`` there."""
     shapes = [_SHAPES[name] for name in COLUMNS[kind]]
-    for place in range(len(shapes)):
+    for place, name in enumerate(COLUMNS[kind]):
         row = [*texts[:place], "*", *texts[place:]]
-        if len(row) == len(shapes) and all(map(re.fullmatch, shapes, row)):
+        if name in _OPEN[kind] and len(row) == len(shapes) and all(map(re.fullmatch, shapes, row)):
             return ", ".join((kind, *row))
     return ", ".join((kind, *COLUMNS[kind]))
 

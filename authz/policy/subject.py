@@ -42,8 +42,8 @@ def fault_of(subject: str, types: tuple[str, ...] = TYPES) -> Fault | None:
         return _group_fault(subject, name)
     if kind in GROUPED:
         wrong = not _WORD.fullmatch(name)
-        expected = "letters, digits, '.', '_' and '-'"
-        return (f'name in "{subject}" is not one; expected {expected}', "") if wrong else None
+        expected = "letters, digits, dots and dashes"
+        return (f'"{subject}" is not a name; expected {expected}', "") if wrong else None
     return _name_fault(subject, name)
 
 
