@@ -1,0 +1,178 @@
+"""What was decided, in one line.
+
+The record is the last value that a request becomes. Its members are read by
+programs of other people, so they are added to and never renamed. What is
+printed holds no secret: everything goes through ``authz.audit.redaction``.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from authz.audit.redaction import Redaction
+from authz.docker.request import ApiRequest
+from authz.errors import Reason
+from authz.identity.identity import Identity
+from authz.policy.decision import Effect, Outcome
+from authz.wire.raw import BodyState, Door, RawRequest
+
+
+class Mode(StrEnum):
+    """Whether a policy's denial holds, or is only written down."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request as it is recorded: without secrets, without the body.
+
+    Members are empty where they are not known. ``body_sha256`` is the digest,
+    in hex, of a body that was read; never of one that may be a secret.
+    """
+
+    method: str
+    target: str
+    operation: str = ""
+    action: str = ""
+    version: str = ""
+    body_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One decision. ``took_us`` is in microseconds, ``policy`` a digest in hex.
+
+    ``identity`` and ``asked`` are None where they could not be told.
+    ``detail`` says why a request was refused. ``enforced`` is False where
+    shadow mode let through what the policy denies.
+    """
+
+    id: str
+    time: datetime
+    door: Door
+    mode: Mode
+    enforced: bool
+    identity: Identity | None
+    asked: Asked | None
+    context: Mapping[str, str] = field(default_factory=dict)
+    outcomes: tuple[Outcome, ...] = ()
+    verdict: Effect = Effect.REFUSE
+    reason: Reason = Reason.INTERNAL_ERROR
+    detail: str = ""
+    policy: str = ""
+    took_us: int = 0
+    redaction: Redaction = field(default_factory=Redaction, compare=False, repr=False)
+
+
+def asked(
+    raw: RawRequest, request: ApiRequest | None, redaction: Redaction, action: str = ""
+) -> Asked:
+    """Say what was asked, as far as it was read: ``request`` is None where it was not."""
+    if request is None:
+        return Asked(raw.method, redaction.raw_target(raw.target), action=action)
+    version = "{}.{}".format(*request.version) if request.version else ""
+    return Asked(
+        method=raw.method,
+        target=redaction.target(request),
+        operation=request.operation.name,
+        action=action or request.operation.action,
+        version=version,
+        body_sha256=_body_digest(raw, request),
+    )
+
+
+def as_json(record: AuditRecord) -> dict[str, Any]:
+    """Return the members that every program sees: audit, ``decide`` and ``explain`` alike.
+
+    What is not known is null. Only ``body_sha256``, ``detail`` and a fact's
+    ``error`` and ``looked_up`` are absent instead.
+    """
+    document = {
+        "id": record.id,
+        "time": _timestamp(record.time),
+        "door": record.door.value,
+        "mode": record.mode.value,
+        "enforced": record.enforced,
+        "identity": _identity(record.identity),
+        "request": _asked(record.asked),
+        "context": {key: record.redaction.text(text) for key, text in record.context.items()},
+        "facts": [_fact(outcome, record.redaction) for outcome in record.outcomes],
+        "verdict": record.verdict.value,
+        "reason": record.reason.value,
+        "policy": record.policy or None,
+        "took_us": record.took_us,
+    }
+    if record.detail:
+        document["detail"] = record.redaction.text(record.detail)
+    return document
+
+
+def line(record: AuditRecord) -> bytes:
+    """Return the record as one line of ASCII, the line feed included.
+
+    All that could move a cursor or end a line is escaped by JSON.
+    """
+    return json.dumps(as_json(record), separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
+    """Digest a body that was read. Bodies that are secrets belong to opaque operations."""
+    seen = request.operation.body == "json" and raw.body_state is BodyState.COMPLETE and raw.body
+    return hashlib.sha256(raw.body).hexdigest() if seen else ""
+
+
+def _timestamp(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _identity(identity: Identity | None) -> dict[str, Any] | None:
+    if identity is None:
+        return None
+    return {
+        "subject": identity.subject,
+        "groups": list(identity.groups),
+        "tenant": identity.tenant or None,
+        "proof": identity.proof.value,
+        "uid": identity.uid,
+        "gid": identity.gid,
+        "pid": identity.pid,
+        "certificate": identity.certificate or None,
+    }
+
+
+def _asked(request: Asked | None) -> dict[str, Any] | None:
+    if request is None:
+        return None
+    members: dict[str, Any] = {
+        "method": request.method,
+        "target": request.target,
+        "operation": request.operation or None,
+        "action": request.action or None,
+        "version": request.version or None,
+    }
+    if request.body_sha256:
+        members["body_sha256"] = request.body_sha256
+    return members
+
+
+def _fact(outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
+    """Show what became of a fact; where no row speaks of it, that is a denial."""
+    row = outcome.row
+    members: dict[str, Any] = {
+        "fact": redaction.text(str(outcome.fact)),
+        "verdict": outcome.word.value if outcome.word else "deny",
+        "row": row.id if row else None,
+        "at": f"{row.location.file}:{row.location.line}" if row else None,
+        "message": row.message if row else "",
+    }
+    if outcome.error:
+        members["error"] = outcome.error
+    if outcome.fact.looked_up:
+        members["looked_up"] = True
+    return members

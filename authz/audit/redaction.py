@@ -1,0 +1,108 @@
+"""What of a request may be written down.
+
+Secrets come in query values (build arguments), in URLs with credentials and in
+bodies. This module knows which places can hold one; in their stead it writes a
+keyed digest, by which two equal values can still be told to be equal.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from urllib.parse import quote
+
+from authz.docker.request import ApiRequest
+
+PRINTED = frozenset(
+    (  # noqa: SIM905  the words of a table, not seventy lines of literals
+        "all before checkpoint checkpoint-dir condition container copyUIDGID cpuperiod cpuquota "
+        "cpusetcpus cpusetmems cpushares detachKeys details digests dir dockerfile filter filters "
+        "follow force forcerm format fromImage h insertDefaults isolation keep-storage limit link "
+        "logs manifests max-used-space memory memswap min-free-space name names networkmode "
+        "noOverwriteDirNonDir nocache noprune one-shot path pause platform platforms ps_args pull "
+        "q quiet repo reserved-space rm rollback rotateManagerToken rotateManagerUnlockKey "
+        "rotateWorkerToken scope shared-size shmsize signal since size squash stderr stdin stdout "
+        "stream t tag tail target term timeout timestamps type ulimits until v verbose version w"
+    ).split()
+)
+"""Query parameters whose values hold no secret; the value of any other is digested."""
+
+URLS = frozenset({"fromSrc", "remote"})
+"""Parameters that hold a URL: printed without credentials and query."""
+
+LONGEST_TARGET = 2048
+"""Characters of a request target that are written down."""
+
+_CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
+_NAMED = re.compile(r"([\w.-]*(?:pass|secret|token|credential)[\w.-]*=)([^,;&\s]+)", re.IGNORECASE)
+_DIGEST_BYTES = 8
+
+
+class Redaction:
+    """Prints requests without their secrets.
+
+    ``key`` makes the digests useless to whoever does not have it: secrets are
+    often short enough to be guessed. Digests can be compared as long as the
+    key stays the same; by default that is the life of this object.
+    """
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._key = key or secrets.token_bytes(32)
+
+    def digest(self, value: str) -> str:
+        """Return what stands for a secret."""
+        message = value.encode("utf-8", errors="surrogatepass")
+        found = hmac.digest(self._key, message, hashlib.sha256)
+        return f"digest:{found[:_DIGEST_BYTES].hex()}"
+
+    def text(self, text: str) -> str:
+        """Return any text without credentials of URLs and options such as ``password=x``."""
+        if "@" in text:
+            text = _CREDENTIALS.sub(lambda match: self.digest(match[0]), text)
+        if "=" in text:
+            text = _NAMED.sub(lambda match: match[1] + self.digest(match[2]), text)
+        return text
+
+    def target(self, request: ApiRequest) -> str:
+        """Print the target of a request that was read, in its canonical form."""
+        path = request.operation.path
+        for name, value in request.path.items():
+            path = path.replace(
+                f"{{{name}}}", quote(self.text(value), safe="/:@", errors="replace")
+            )
+        version = "/v{}.{}".format(*request.version) if request.version else ""
+        pairs = [
+            f"{quote(name)}={quote(self.parameter(name, value), safe='/:@,', errors='replace')}"
+            for name, values in request.query.items()
+            for value in values
+        ]
+        return _cut(version + path + ("?" + "&".join(pairs) if pairs else ""))
+
+    def raw_target(self, target: str) -> str:
+        """Print a target that could not be read, as it came but for its secrets."""
+        path, mark, query = target.partition("?")
+        pairs = [self._raw_pair(pair) for pair in query.split("&")] if query else []
+        return _cut(self.text(path) + mark + "&".join(pairs))
+
+    def parameter(self, name: str, value: str) -> str:
+        """Return a query value as it may be written down."""
+        if name in PRINTED:
+            return self.text(value)
+        if name in URLS:
+            return self._url(value)
+        return self.digest(value) if value else ""
+
+    def _raw_pair(self, pair: str) -> str:
+        """Print one pair; what cannot be told to be one is digested as a whole."""
+        name, mark, value = pair.partition("=")
+        if not mark or ";" in pair:
+            return self.digest(pair) if pair else ""
+        return f"{name}={self.parameter(name, value)}"
+
+    def _url(self, value: str) -> str:
+        address, mark, query = value.partition("?")
+        return self.text(address) + (mark + self.digest(query) if mark else "")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TARGET else text[: LONGEST_TARGET - 3] + "..."

@@ -1,0 +1,32 @@
+"""Request ids: they sort by time, and no two are the same.
+
+A ULID is 48 bits of milliseconds and 80 random bits in Crockford's base 32.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80
+_SHIFTS = tuple(range(125, -1, -5))
+
+
+class Ulids:
+    """Makes ids that only ever grow, even where the clock is set back."""
+
+    def __init__(
+        self,
+        clock: Callable[[], int] = time.time_ns,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._last = 0
+
+    def next(self) -> str:
+        """Return a new id of 26 letters and digits."""
+        milliseconds = self._clock() // 1_000_000
+        random = int.from_bytes(self._entropy(_RANDOM_BITS // 8))
+        self._last = max(milliseconds << _RANDOM_BITS | random, self._last + 1)
+        return "".join(_ALPHABET[self._last >> shift & 31] for shift in _SHIFTS)

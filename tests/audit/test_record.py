@@ -1,0 +1,231 @@
+"""The record: its members, its line, and what is never in it."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked, line
+from authz.audit.redaction import Redaction
+from authz.docker.request import ApiRequest
+from authz.docker.routes import Operation
+from authz.errors import Location, Reason
+from authz.facts.facts import Fact
+from authz.identity.identity import Identity, Proof
+from authz.policy.decision import Effect, Outcome, Row, Word
+from authz.wire.raw import BodyState, Door, RawRequest
+
+REDACTION = Redaction(b"k" * 32)
+ROW = Row(
+    subject="role:developer",
+    domain="*",
+    action="container.create",
+    fact="bind:/etc",
+    when="*",
+    word=Word.NEVER,
+    id="no-host-etc",
+    location=Location("packs/pss-baseline.csv", 6, 1),
+    message="host files stay on the host",
+)
+CREATE = Operation(
+    name="ContainerCreate",
+    method="POST",
+    path="/containers/create",
+    variant="",
+    action="container.create",
+    first=(1, 24),
+    last=(1, 55),
+    risk="host-root",
+    stream="none",
+    object="none",
+    targets=frozenset({"new"}),
+    body="json",
+    required=True,
+    opaque="",
+)
+RAW = RawRequest("POST", "/v1.41/containers/create?name=web", body=b'{"Image":"x"}')
+READ = ApiRequest(CREATE, (1, 41), {}, {"name": ("web",)})
+
+
+def a_record(**changes: Any) -> AuditRecord:
+    """Return a record in which everything is known, but for the changes."""
+    record = AuditRecord(
+        id="01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        time=datetime(2026, 7, 1, 12, 0, 0, 123_456, tzinfo=UTC),
+        door=Door.PLUGIN,
+        mode=Mode.ENFORCE,
+        enforced=True,
+        identity=Identity("cert:ci", ("group:cert/ops",), "ci", Proof.CERTIFICATE, 1, 2, 3, "ab"),
+        asked=asked(RAW, READ, REDACTION),
+        context={"user": "cert:ci"},
+        outcomes=(Outcome(Fact("bind", "/etc"), Word.NEVER, ROW), Outcome(Fact("on", "new"), None)),
+        verdict=Effect.DENY,
+        reason=Reason.RULE,
+        policy="f00",
+        took_us=42,
+        redaction=REDACTION,
+    )
+    return replace(record, **changes)
+
+
+def test_every_member_of_a_whole_record():
+    """The members that other programs read, with their names and forms."""
+    assert as_json(a_record()) == {
+        "id": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+        "time": "2026-07-01T12:00:00.123Z",
+        "door": "plugin",
+        "mode": "enforce",
+        "enforced": True,
+        "identity": {
+            "subject": "cert:ci",
+            "groups": ["group:cert/ops"],
+            "tenant": "ci",
+            "proof": "certificate",
+            "uid": 1,
+            "gid": 2,
+            "pid": 3,
+            "certificate": "ab",
+        },
+        "request": {
+            "method": "POST",
+            "target": "/v1.41/containers/create?name=web",
+            "operation": "ContainerCreate",
+            "action": "container.create",
+            "version": "1.41",
+            "body_sha256": hashlib.sha256(RAW.body).hexdigest(),
+        },
+        "context": {"user": "cert:ci"},
+        "facts": [
+            {
+                "fact": "bind:/etc",
+                "verdict": "never",
+                "row": "no-host-etc",
+                "at": "packs/pss-baseline.csv:6",
+                "message": "host files stay on the host",
+            },
+            {"fact": "on:new", "verdict": "deny", "row": None, "at": None, "message": ""},
+        ],
+        "verdict": "deny",
+        "reason": "rule",
+        "policy": "f00",
+        "took_us": 42,
+    }
+
+
+def test_what_is_not_known_is_null():
+    """A refusal before anything was read still has every member."""
+    record = a_record(
+        identity=None,
+        asked=None,
+        context={},
+        outcomes=(),
+        policy="",
+        detail="plugin message is empty",
+    )
+
+    document = as_json(record)
+
+    assert (document["identity"], document["request"], document["policy"]) == (None, None, None)
+    assert (document["context"], document["facts"]) == ({}, [])
+    assert document["detail"] == "plugin message is empty"
+
+
+def test_an_identity_without_tenant_and_certificate():
+    """Empty texts are null, so that nobody takes them for names."""
+    document = as_json(a_record(identity=Identity("user:anonymous")))
+
+    assert document["identity"] == {
+        "subject": "user:anonymous",
+        "groups": [],
+        "tenant": None,
+        "proof": "none",
+        "uid": None,
+        "gid": None,
+        "pid": None,
+        "certificate": None,
+    }
+
+
+def test_a_request_that_was_not_read_is_recorded_as_it_came():
+    """Method and target are known, what they mean is not."""
+    document = as_json(a_record(asked=asked(RAW, None, REDACTION)))
+
+    assert document["request"] == {
+        "method": "POST",
+        "target": "/v1.41/containers/create?name=web",
+        "operation": None,
+        "action": None,
+        "version": None,
+    }
+
+
+def test_the_action_of_the_facts_comes_before_that_of_the_table():
+    """Facts may tell a variant apart that the route does not."""
+    assert asked(RAW, READ, REDACTION, "image.pull").action == "image.pull"
+    assert asked(RAW, READ, REDACTION).action == "container.create"
+
+
+def test_a_request_without_version_has_none():
+    """The daemon's own default is not known here."""
+    assert asked(RAW, replace(READ, version=None), REDACTION).version == ""
+
+
+@pytest.mark.parametrize("body", ["none", "opaque"])
+def test_a_body_that_was_not_read_has_no_digest(body: str):
+    """Swarm secrets and registry credentials are bodies of opaque operations."""
+    request = replace(READ, operation=replace(CREATE, body=body))
+
+    assert asked(RAW, request, REDACTION).body_sha256 == ""
+
+
+@pytest.mark.parametrize(
+    "raw", [replace(RAW, body=b""), replace(RAW, body=b"", body_state=BodyState.UNSEEN)]
+)
+def test_a_body_that_is_not_there_has_no_digest(raw: RawRequest):
+    """The digest of nothing would look like that of a body."""
+    assert asked(raw, READ, REDACTION).body_sha256 == ""
+
+
+def test_a_fact_says_that_it_was_looked_up_or_failed():
+    """Whoever judges a record again needs to know both."""
+    outcome = Outcome(Fact("target.bind", "/etc", looked_up=True), Word.DENY, ROW, error="bad glob")
+
+    fact = as_json(a_record(outcomes=(outcome,)))["facts"][0]
+
+    assert (fact["looked_up"], fact["error"]) == (True, "bad glob")
+
+
+def test_times_are_written_in_utc():
+    """Records of two hosts sort together."""
+    time = datetime(2026, 7, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))
+
+    assert as_json(a_record(time=time))["time"] == "2026-07-01T10:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outcomes": (Outcome(Fact("volume.opt", "o=password=hunter2"), None),)},
+        {"detail": "query remote is 'https://me:hunter2@h/'"},
+        {"context": {"image": "https://me:hunter2@h/x"}},
+    ],
+)
+def test_secrets_are_not_in_the_record(changes: dict[str, Any]):
+    """Whatever they came in."""
+    assert b"hunter2" not in line(a_record(**changes))
+
+
+def test_a_record_is_one_line_of_ascii():
+    """Nothing in it can end the line, move a cursor or reorder text."""
+    nasty = "a\nb\r\x1b[2J\u202e\u2028\x00\ud800é"
+
+    text = line(a_record(asked=Asked("GET", nasty)))
+
+    assert text.isascii()
+    assert text.count(b"\n") == 1
+    assert text.endswith(b"}\n")
+    assert b"\x1b" not in text
+    assert json.loads(text)["request"]["target"] == nasty
