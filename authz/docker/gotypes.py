@@ -114,7 +114,8 @@ def zero(kind: GoType) -> Value:
             return []
         case Form.MAP | Form.STRUCT | Form.SET | Form.JSON:
             return {}
-    return {"bool": False, "string": ""}.get(kind.name, 0)
+    scalars: dict[str, Value] = {"bool": False, "string": ""}
+    return scalars.get(kind.name, 0)
 
 
 def _form(name: str) -> Form:

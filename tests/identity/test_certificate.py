@@ -1,0 +1,88 @@
+"""The certificate name that the daemon passes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+
+from authz.errors import Reason, RefusedError
+from authz.identity.certificate import daemon_certificate
+from authz.identity.identity import Proof
+from authz.wire.evidence import Evidence
+
+
+def a_certificate(*names: str) -> str:
+    """Make a self-signed certificate with these common names, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_a_name_becomes_a_typed_subject():
+    """The common name is the subject; the fingerprint goes into the record."""
+    evidence = Evidence("alice", "TLS", (a_certificate("alice"),))
+
+    identity = daemon_certificate(evidence)
+
+    assert (identity.subject, identity.proof) == ("cert:alice", Proof.CERTIFICATE)
+    assert len(identity.certificate) == 64
+
+
+def test_a_name_without_a_certificate_is_the_daemons_word():
+    """Old daemons pass the name alone."""
+    assert daemon_certificate(Evidence("alice", "TLS")).subject == "cert:alice"
+
+
+def test_nobody_is_not_a_certificate():
+    """On a unix socket the daemon names nobody."""
+    assert daemon_certificate(Evidence()) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", " alice", "alice ", "a,b", 'a"b', "a\nb", "a\u202eb", "ä", "x" * 257,
+        "role:admin", "USER:root", "pack:core", "a|b", "{name}", "*",
+    ],
+)  # fmt: skip
+def test_a_name_that_a_policy_could_misread_is_refused(name):
+    """Several, unprintable or typed names never become a subject."""
+    with pytest.raises(RefusedError, match="common name") as caught:
+        daemon_certificate(Evidence(name, "TLS"))
+
+    assert caught.value.reason is Reason.BAD_CREDENTIAL
+
+
+@pytest.mark.parametrize("method", ["", "Basic", "tls"])
+def test_a_method_that_the_daemon_does_not_have_is_refused(method):
+    """A name without its method proves nothing."""
+    with pytest.raises(RefusedError, match="method of proof"):
+        daemon_certificate(Evidence("alice", method))
+
+
+@pytest.mark.parametrize("names", [("bob",), ("alice", "bob"), ()])
+def test_a_certificate_that_says_something_else_is_refused(names):
+    """The certificate must carry exactly the name that the daemon passed."""
+    with pytest.raises(RefusedError, match="common names"):
+        daemon_certificate(Evidence("alice", "TLS", (a_certificate(*names),)))
+
+
+def test_an_unreadable_certificate_is_refused():
+    """Garbage never becomes a caller."""
+    with pytest.raises(RefusedError, match="cannot be read"):
+        daemon_certificate(Evidence("alice", "TLS", ("garbage",)))
