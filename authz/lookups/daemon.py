@@ -1,0 +1,148 @@
+"""Asks the daemon about its objects.
+
+Each question is one GET with a pass; only a clear "no such object" counts as
+an answer beside the object itself. Whatever else comes back is a failure,
+never a guess.
+"""
+
+import json
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from yarl import URL
+
+from authz.errors import ConfigurationError, LookupFailedError
+from authz.facts.questions import MISSING, Answer, Question, Topic
+from authz.lookups.lookup_pass import HEADER, Passes
+from authz.lookups.targets import METHOD, target
+
+MAX_ANSWER = 4 * 1024 * 1024
+"""Bytes of an inspect document; those of ordinary containers are below 20 kB."""
+
+MOST_AT_ONCE = 32
+"""Connections to the daemon; further questions wait for one, within their time."""
+
+DAEMON_LASTS = 10.0
+"""Seconds for which ``GET /info`` is believed: it is slow and changes with a restart only."""
+
+TIME_LIMIT = 1.5
+"""Seconds for one question, so that a round of them fits into a judgement."""
+
+_OK = 200
+_NOT_FOUND = 404
+
+
+class DaemonLookups:
+    """A client for inspect requests, over ``unix:///path`` or ``tcp://host:port``."""
+
+    def __init__(
+        self,
+        address: str,
+        passes: Passes,
+        *,
+        tls: ssl.SSLContext | None = None,
+        time_limit: float = TIME_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take note of the address; connections are made when they are needed.
+
+        Raises ConfigurationError where the address has another form.
+        """
+        self._socket, self._origin = _parse(address, secure=tls is not None)
+        self._passes = passes
+        self._tls = tls
+        self._time_limit = aiohttp.ClientTimeout(total=time_limit)
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._daemon: tuple[float, Answer] | None = None
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the inspect document, or MISSING. Raises LookupFailedError for anything else."""
+        if question.topic is not Topic.DAEMON:
+            return await self._ask(question)
+        if self._daemon is None or self._daemon[0] <= self._clock():
+            answer = await self._ask(question)
+            self._daemon = (self._clock() + DAEMON_LASTS, answer)
+        return self._daemon[1]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _ask(self, question: Question) -> Answer:
+        where = target(question)
+        try:
+            status, body = await self._get(where)
+        except TimeoutError:
+            raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise LookupFailedError(f"{METHOD} {where}: {error}") from error
+        document = _object(where, status, body)
+        if status == _OK:
+            return document
+        if status == _NOT_FOUND and "message" in document and question.topic is not Topic.DAEMON:
+            return MISSING
+        raise LookupFailedError(f"{METHOD} {where}: status {status}")
+
+    async def _get(self, where: str) -> tuple[int, bytes]:
+        """Send one request and read its answer up to the limit."""
+        request = self._client().request(
+            METHOD,
+            # The target was made canonical; it must arrive as the pass names it.
+            URL(self._origin + where, encoded=True),
+            headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
+            allow_redirects=False,
+            timeout=self._time_limit,
+        )
+        async with request as response:
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in response.content.iter_any():
+                size += len(chunk)
+                if size > MAX_ANSWER:
+                    raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
+                chunks.append(chunk)
+            return response.status, b"".join(chunks)
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = (
+                aiohttp.UnixConnector(self._socket, limit=MOST_AT_ONCE)
+                if self._socket
+                else aiohttp.TCPConnector(limit=MOST_AT_ONCE, ssl=self._tls or True)
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+
+def _parse(address: str, *, secure: bool) -> tuple[str, str]:
+    """Return the path of a socket, or nothing, and the origin of URLs."""
+    parts = urlsplit(address)
+    if parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1:
+        return parts.path, "http://docker"
+    if parts.scheme == "tcp" and parts.netloc and not parts.path:
+        return "", f"{'https' if secure else 'http'}://{parts.netloc}"
+    raise ConfigurationError(
+        f"daemon: is {address!r}; expected unix:///path/to.sock or tcp://host:port"
+    )
+
+
+def _object(where: str, status: int, body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise LookupFailedError(f"{METHOD} {where}: status {status} with no JSON object")
+    return document

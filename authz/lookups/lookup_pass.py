@@ -1,0 +1,134 @@
+"""The pass by which the plugin knows Dockgate's own look-ups.
+
+A look-up goes to the daemon, and the daemon asks the plugin about it. Each
+look-up carries a nonce and an HMAC over it, the method and the target; each
+nonce is good once in each phase, for a short time, and for look-ups only.
+"""
+
+import hmac
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+
+from authz.errors import ConfigurationError, Reason, RefusedError
+from authz.lookups.targets import is_lookup
+
+HEADER = "Dockgate-Pass"
+"""The request header; Go's spelling, so that it is the same when the daemon passes it on."""
+
+KEY_BYTES = 32
+WINDOW = 30.0
+"""Seconds for which a pass is good. Clocks are one: both ends are on one host, or should agree."""
+
+MOST_NONCES = 10_000
+"""Nonces remembered for each phase; with that many in one window no more are admitted."""
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Phase(StrEnum):
+    """When the daemon asks: before and after it does the work."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+class Passes:
+    """Issues passes and admits each of them once, under one key."""
+
+    def __init__(self, key: bytes, clock: Callable[[], float] = time.time) -> None:
+        self._key = key
+        self._clock = clock
+        self._used: dict[Phase, dict[str, float]] = {phase: {} for phase in Phase}
+
+    def issue(self, method: str, target: str) -> str:
+        """Return the header's value for one look-up."""
+        nonce = f"{int(self._clock() * 1000):x}-{secrets.token_hex(12)}"
+        return f"{nonce}.{self._mac(nonce, method, target)}"
+
+    def admit(self, value: str, method: str, target: str, phase: Phase) -> None:
+        """Use up a pass. Raises RefusedError (BAD_CREDENTIAL) where it does not hold."""
+        nonce, _, mac = value.partition(".")
+        expected = self._mac(nonce, method, target)
+        if not hmac.compare_digest(mac.encode(), expected.encode()):
+            raise _refusal("is not genuine")
+        if not is_lookup(method, target):
+            raise _refusal("is for a request that is no look-up")
+        now = self._clock()
+        if abs(now - int(nonce.partition("-")[0], 16) / 1000) > WINDOW:
+            raise _refusal("is too old")
+        self._use(nonce, now, self._used[phase])
+
+    def _use(self, nonce: str, now: float, used: dict[str, float]) -> None:
+        """Remember a nonce for as long as it could come again."""
+        while used and (oldest := next(iter(used))) and used[oldest] < now:
+            del used[oldest]
+        if nonce in used:
+            raise _refusal("was used before")
+        if len(used) >= MOST_NONCES:
+            raise _refusal("is one of too many at once")
+        # Good until WINDOW after it was issued, which may be WINDOW from now.
+        used[nonce] = now + 2 * WINDOW
+
+    def _mac(self, nonce: str, method: str, target: str) -> str:
+        message = f"dockgate-pass-1\0{nonce}\0{method}\0{target}"
+        return hmac.digest(self._key, message.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def load_key(path: Path | None) -> bytes:
+    """Return the key in a file, which is made where it is missing; a new one without a file.
+
+    Two processes that share a file admit each other's look-ups. Raises
+    ConfigurationError where the file cannot be read or made, where accounts
+    other than its owner may read it, or where it holds no key.
+    """
+    if path is None:
+        return secrets.token_bytes(KEY_BYTES)
+    try:
+        if not path.exists():
+            _make(path)
+        return _read(path)
+    except OSError as error:
+        raise ConfigurationError(f"key file {path}: {error.strerror}") from None
+
+
+def _make(path: Path) -> None:
+    """Write a new key under another name first, so that nobody ever reads half of one."""
+    written = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(KEY_BYTES))
+        os.link(written, path)
+    except FileExistsError:
+        pass  # another process was quicker, and its key is as good
+    finally:
+        os.close(descriptor)
+        written.unlink()
+
+
+def _read(path: Path) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        status = os.fstat(descriptor)
+        key = os.read(descriptor, 4096) if stat.S_ISREG(status.st_mode) else b""
+    finally:
+        os.close(descriptor)
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & _OTHERS or status.st_uid not in (0, os.geteuid()):
+        raise ConfigurationError(
+            f"key file {path}: mode is {mode:04o} and owner uid {status.st_uid}; "
+            "expected 0600 and this account, so that nobody else can make a pass"
+        )
+    if len(key) < KEY_BYTES:
+        raise ConfigurationError(
+            f"key file {path}: holds {len(key)} bytes; expected at least {KEY_BYTES} random ones"
+        )
+    return key
+
+
+def _refusal(problem: str) -> RefusedError:
+    return RefusedError(Reason.BAD_CREDENTIAL, f"the {HEADER} of this request {problem}")

@@ -1,0 +1,52 @@
+"""Which request to the daemon answers which question.
+
+Nothing else is ever sent as a look-up, so this is also the list of what a
+look-up's pass admits.
+"""
+
+import re
+from urllib.parse import quote
+
+from authz.errors import LookupFailedError
+from authz.facts.questions import Question, Topic
+
+METHOD = "GET"
+
+PATTERNS = {
+    Topic.CONTAINER: "/containers/{}/json",
+    Topic.EXEC: "/exec/{}/json",
+    Topic.VOLUME: "/volumes/{}",
+    Topic.IMAGE: "/images/{}/json",
+    Topic.NETWORK: "/networks/{}",
+    Topic.DAEMON: "/info",
+}
+"""The path of each topic, without a version: the daemon's newest is the fullest answer."""
+
+_NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~%-]+"
+_TARGETS = re.compile("|".join(re.escape(p).replace(r"\{\}", _NAME) for p in PATTERNS.values()))
+
+
+def target(question: Question) -> str:
+    """Return the request target that asks this question.
+
+    Names are escaped but for letters, digits and ``-._~``, so that the daemon
+    reads them in one way only. Raises LookupFailedError for a name that cannot
+    be part of a path: an empty one would ask for a list, and the daemon's
+    router takes dots for folders.
+    """
+    pattern = PATTERNS.get(question.topic)
+    if pattern is None:
+        raise LookupFailedError(f"the daemon cannot tell about a {question.topic}")
+    if question.topic is Topic.DAEMON:
+        return pattern
+    if question.key in {"", ".", ".."}:
+        raise LookupFailedError(f"{question.key!r} is no name of a {question.topic}")
+    try:
+        return pattern.format(quote(question.key, safe=""))
+    except UnicodeEncodeError:
+        raise LookupFailedError(f"a name of a {question.topic} is not Unicode") from None
+
+
+def is_lookup(method: str, written: str) -> bool:
+    """Say whether a request is one that ``target`` could have made."""
+    return method == METHOD and _TARGETS.fullmatch(written) is not None
