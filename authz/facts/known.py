@@ -1,0 +1,88 @@
+"""What is known beyond the request itself, and what would have to be asked.
+
+The describers of this stage ask here. An answer that is not there is noted as
+pending, and the describer goes on with ``unknown``: so one piece of code says
+both what must be looked up and what the answers mean. It knows whose an object
+is, and no field of a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from authz.facts.questions import Answer, Answers, Question, Topic
+from authz.identity.identity import Identity
+
+PROTECTED = (
+    "/run/docker.sock",
+    "/run/docker",
+    "/run/containerd",
+    "/run/dockgate",
+    "/etc/docker",
+    "/etc/dockgate",
+    "/etc/systemd",
+    "/run/systemd",
+    "/usr/lib/systemd",
+    "/usr/lib/docker",
+    "/usr/libexec/docker",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/log/dockgate",
+    "/proc",
+)
+"""Paths from which the daemon or the gate can be taken over, ``/var/run`` written as ``/run``."""
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class FactSettings:
+    """What the configuration says about the description of requests.
+
+    ``protected`` paths are cleaned and absolute. ``max_facts`` bounds the facts of
+    one request.
+    """
+
+    protected: tuple[str, ...] = PROTECTED
+    owner_label: str = "dockgate.owner"
+    tenant_label: str = "dockgate.tenant"
+    max_facts: int = 2000
+
+
+NOBODY = Identity("user:nobody")
+"""Stands in where it does not matter who asks: only questions are wanted."""
+
+
+@dataclass(slots=True)
+class Known:
+    """The answers, who asks, and the questions that are still open."""
+
+    answers: Answers = field(default_factory=dict)
+    identity: Identity = NOBODY
+    settings: FactSettings = field(default_factory=FactSettings)
+    pending: dict[Question, None] = field(default_factory=dict)
+    """Unanswered questions, in the order asked."""
+
+    def ask(self, topic: Topic, key: str = "") -> Answer | None:
+        """Return the answer; None, and a pending question, where there is none yet."""
+        question = Question(topic, key)
+        answer = self.answers.get(question)
+        if answer is None:
+            self.pending[question] = None
+        return answer
+
+    def document(self, topic: Topic, key: str = "") -> Mapping[str, Any] | None:
+        """Return the inspect document; None where it is unanswered or there is no such object."""
+        answer = self.ask(topic, key)
+        return answer if isinstance(answer, Mapping) else None
+
+    def whose(self, labels: Mapping[str, str] | None) -> str:
+        """Say whose an object with these labels is: own, tenant, foreign or unowned."""
+        labels = labels or {}
+        owner = labels.get(self.settings.owner_label, "")
+        tenant = labels.get(self.settings.tenant_label, "")
+        if owner and owner == self.identity.subject:
+            return "own"
+        if tenant and tenant == self.identity.tenant:
+            return "tenant"
+        return "foreign" if owner or tenant else "unowned"
