@@ -61,6 +61,8 @@ class Settings(Section):
     daemon: str = "unix:///var/run/docker.sock"
     pass_key: Path | None = None
     """Key file of the look-ups' pass; without one the key lives in memory."""
+    host_root: Path = Path("/")
+    """Where the daemon's file system is seen from here; another folder in a container."""
     plugin: Plugin | None = None
     audit: Audit = Field(default_factory=Audit)
     admin: Admin | None = None
@@ -134,6 +136,7 @@ def _absolute(settings: Settings, start: Path) -> Settings:
         update["policy"] = str(start / settings.policy)
     if settings.pass_key:
         update["pass_key"] = start / settings.pass_key
+    update["host_root"] = start / settings.host_root
     if settings.plugin:
         update["plugin"] = settings.plugin.model_copy(
             update={"socket": start / settings.plugin.socket}

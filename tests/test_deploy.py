@@ -1,0 +1,108 @@
+"""What is installed fits together: units, settings, plugin and image."""
+
+import configparser
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from authz.config import load_settings, socket_path
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+SYSTEMD = DEPLOY / "systemd"
+
+
+def unit(name):
+    """Read a unit file as far as single values go."""
+    parser = configparser.RawConfigParser(strict=False)
+    parser.optionxform = str
+    parser.read(SYSTEMD / name)
+    return parser
+
+
+def test_units_and_settings_name_the_same_socket():
+    """The socket unit opens what the settings expect."""
+    settings = load_settings(SYSTEMD / "dockgate.toml", {})
+    socket = unit("dockgate.socket")["Socket"]
+    assert socket["ListenStream"] == str(settings.plugin.socket)
+    assert socket["FileDescriptorName"] == "plugin"
+    assert (socket["SocketMode"], socket["RemoveOnStop"]) == ("0600", "yes")
+
+
+def test_units_start_before_the_daemon():
+    """The daemon waits 15 s for a plugin that is not there yet."""
+    for name in ("dockgate.socket", "dockgate.service"):
+        assert unit(name)["Unit"]["Before"] == "docker.service"
+
+
+def test_service_may_write_where_the_settings_do():
+    """The sandbox and the settings agree about folders."""
+    settings = load_settings(SYSTEMD / "dockgate.toml", {})
+    service = unit("dockgate.service")["Service"]
+    assert Path(settings.audit.path).parent == Path("/var/log", service["LogsDirectory"])
+    assert settings.pass_key.parent == Path("/var/lib", service["StateDirectory"])
+    assert socket_path(settings.admin.address).parent == Path("/run", service["RuntimeDirectory"])
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_takes_the_units():
+    """No unit has a key that systemd ignores, and the sandbox is a tight one."""
+    units = [str(SYSTEMD / name) for name in ("dockgate.service", "dockgate.socket")]
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in verified.stderr.splitlines() if "is not executable" not in line]
+    assert complaints == []
+
+
+def test_managed_plugin_serves_the_socket_that_its_configuration_names():
+    """The daemon looks for the interface's socket in /run/docker/plugins of the plugin."""
+    settings = load_settings(DEPLOY / "docker-plugin" / "dockgate.toml", {})
+    config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
+    assert config["interface"]["types"] == ["docker.authz/1.0"]
+    assert Path("/run/docker/plugins", config["interface"]["socket"]) == settings.plugin.socket
+
+
+def test_managed_plugin_mounts_what_its_settings_use():
+    """Policy, records and the host's files come from mounts, and nothing else is writable."""
+    settings = load_settings(DEPLOY / "docker-plugin" / "dockgate.toml", {})
+    config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
+    mounts = {mount["destination"]: mount["options"] for mount in config["mounts"]}
+    assert settings.policy in mounts
+    assert str(settings.host_root) in mounts
+    assert socket_path(settings.daemon).is_relative_to(settings.host_root)
+    assert [place for place, options in mounts.items() if "ro" not in options] == [
+        str(Path(settings.audit.path).parent)
+    ]
+
+
+def test_managed_plugin_takes_only_settings_that_exist():
+    """Its variables are read by the settings, and their defaults hold."""
+    config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
+    environ = {variable["name"]: variable["value"] for variable in config["env"]}
+    settings = load_settings(DEPLOY / "docker-plugin" / "dockgate.toml", environ)
+    assert (settings.mode, settings.audit.durability) == ("enforce", "write")
+
+
+def test_daemon_fragment_names_the_plugin():
+    """The file can be copied as it is."""
+    fragment = json.loads((DEPLOY / "daemon.json").read_text())
+    assert fragment["authorization-plugins"] == ["dockgate"]
+
+
+def test_image_has_what_its_recipe_copies():
+    """Every path that the recipe copies exists and is not ignored."""
+    root = DEPLOY.parent
+    ignored = (root / ".dockerignore").read_text().splitlines()
+    copied = [
+        source
+        for line in (root / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY")
+        for source in line.split()[1:-1]
+    ]
+    assert copied
+    for source in copied:
+        assert list(root.glob(source)), source
+        assert any(source.startswith(kept[1:]) for kept in ignored if kept.startswith("!")), source
