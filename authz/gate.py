@@ -15,16 +15,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from authz.audit.record import AuditRecord, Mode, asked
+from authz.audit.redaction import Redaction
 from authz.docker.canonical import canonical
 from authz.docker.request import ApiRequest
-from authz.errors import Reason
+from authz.errors import Reason, RefusedError
 from authz.facts import build
 from authz.facts.build import FactSettings
 from authz.facts.facts import Facts
 from authz.facts.questions import Answers, Question
 from authz.identity.chain import Method, identify
 from authz.identity.identity import Identity
-from authz.policy.decision import Decision, Effect
+from authz.policy import explain
+from authz.policy.decision import Decision, Effect, Word
 from authz.policy.snapshot import Snapshot
 from authz.wire.raw import Door, RawRequest
 
@@ -71,6 +74,67 @@ class Verdict:
     def lets_through(self) -> bool:
         """Whether the door may pass the request on."""
         return self.effect is Effect.ALLOW or not self.enforced
+
+
+@dataclass(slots=True)
+class Course:
+    """How far one request has come: all that its verdict and its record can say.
+
+    Whoever drives the gate fills in the members as they become known.
+    ``policy`` is the digest of the snapshot that judges.
+    """
+
+    id: str
+    raw: RawRequest
+    began: datetime
+    mode: Mode
+    policy: str = ""
+    identity: Identity | None = None
+    request: ApiRequest | None = None
+    facts: Facts | None = None
+    context: Mapping[str, str] = field(default_factory=dict)
+    decision: Decision | None = None
+    refusal: RefusedError | None = None
+
+    def verdict(self) -> Verdict:
+        """Say how it ended. A request that was neither refused nor judged is refused."""
+        if self.refusal is not None or self.decision is None or self.identity is None:
+            refusal = self.refusal or RefusedError(Reason.INTERNAL_ERROR, "no decision was made")
+            message = explain.refusal(refusal.reason, refusal.detail, self.id)
+            return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
+        decision = self.decision
+        if decision.effect is Effect.ALLOW:
+            return Verdict(self.id, decision.effect, decision.reason, decision=decision)
+        message = explain.denial(decision, self.identity.subject, self.id)
+        return Verdict(
+            self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
+        )
+
+    def record(self, verdict: Verdict, took_us: int, redaction: Redaction) -> AuditRecord:
+        """Return what is written down; ``took_us`` in microseconds."""
+        return AuditRecord(
+            id=self.id,
+            time=self.began,
+            door=self.raw.door,
+            mode=self.mode,
+            enforced=verdict.enforced,
+            identity=self.identity,
+            asked=asked(self.raw, self.request, redaction, self.facts.action if self.facts else ""),
+            context=self.context,
+            outcomes=self.decision.outcomes if self.decision else (),
+            verdict=verdict.effect,
+            reason=verdict.reason,
+            detail=self.refusal.detail if self.refusal else "",
+            policy=self.policy,
+            took_us=took_us,
+            redaction=redaction,
+        )
+
+    def _holds(self, decision: Decision) -> bool:
+        """Say whether a denial is enforced: in shadow mode only by a never row or an error."""
+        if self.mode is Mode.ENFORCE or decision.effect is Effect.REFUSE:
+            return True
+        return any(outcome.word is Word.NEVER for outcome in decision.outcomes)
 
 
 def authenticate(raw: RawRequest, methods: tuple[Method, ...]) -> Identity:

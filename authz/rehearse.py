@@ -7,16 +7,86 @@ told is given, or it is not known.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter_ns
 from typing import Any
 
-from authz.errors import ConfigurationError
+from authz import gate
+from authz.audit.record import AuditRecord, Mode
+from authz.audit.redaction import Redaction
+from authz.audit.ulid import Ulids
+from authz.errors import ConfigurationError, RefusedError
 from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
+from authz.identity.identity import Identity
+from authz.policy.decision import Effect
+from authz.policy.snapshot import Snapshot
+from authz.wire.raw import RawRequest
 
 OWNER_LABEL = "dockgate.owner"
 TENANT_LABEL = "dockgate.tenant"
 
 SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user"})
 """Keys of a given table that are not members of the daemon's inspect document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would have happened, and what would have been written down."""
+
+    verdict: gate.Verdict
+    record: AuditRecord
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation; empty where the request could not be read."""
+        return self.record.asked.operation if self.record.asked else ""
+
+    @property
+    def because(self) -> frozenset[str]:
+        """The ids of the rows that settled it; for a refusal by the gate its reason.
+
+        For a denial these are the rows that deny: none, where no row allows a fact.
+        """
+        if self.verdict.decision is None:
+            return frozenset({self.verdict.reason.value})
+        allowed = self.verdict.effect is Effect.ALLOW
+        return frozenset(
+            outcome.row.id
+            for outcome in self.record.outcomes
+            if outcome.row is not None and outcome.allowed is allowed
+        )
+
+
+_IDS = Ulids()
+
+
+def rehearse(
+    raw: RawRequest,
+    identity: Identity,
+    snapshot: Snapshot,
+    answers: Answers | None = None,
+    *,
+    now: datetime | None = None,
+) -> Rehearsal:
+    """Judge a request without asking anybody. Nothing is written down.
+
+    What ``answers`` does not tell is not known. ``now`` is the time that
+    conditions see; the present by default.
+    """
+    began, started = now or datetime.now(UTC), perf_counter_ns()
+    course = gate.Course(_IDS.next(), raw, began, Mode.ENFORCE, snapshot.digest, identity)
+    try:
+        prepared = gate.prepare(raw, identity, snapshot)
+        course.request = prepared.request
+        course.facts = gate.describe(prepared, answers or {})
+        course.context = gate.context(prepared, course.facts, began)
+        course.decision = gate.judge(identity, course.facts, course.context, snapshot)
+    except RefusedError as error:
+        course.refusal = error
+    verdict = course.verdict()
+    took = (perf_counter_ns() - started) // 1000
+    return Rehearsal(verdict, course.record(verdict, took, Redaction()))
 
 
 def answers_from(given: Mapping[str, Any]) -> Answers:

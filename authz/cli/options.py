@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -13,15 +12,13 @@ from authz.errors import PolicyError
 from authz.identity.identity import ANONYMOUS, Identity, Proof
 from authz.policy.bundle import Bundle, load_bundle
 from authz.policy.snapshot import Snapshot, compile_snapshot
+from authz.policy.subject import CALLERS, fault_of
 from authz.policy.text import render_problems
 
 DENIED = 3
 """Exit status of a deny or a refusal."""
 USAGE = 2
 """Exit status of a wrong call: click's own."""
-
-SUBJECT = re.compile(r"(user|cert|token|container):\S+")
-GROUP = re.compile(r"group:\S+")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,14 +56,16 @@ def caller_options(function: F) -> F:
 
 def caller(subject: str, groups: tuple[str, ...], tenant: str) -> Identity:
     """Return the identity that a rehearsal assumes. Raises UsageError on an untyped name."""
-    if not SUBJECT.fullmatch(subject):
-        raise click.UsageError(
-            f"--as is {subject!r}; expected a type and a name, such as user:alice or cert:ci"
-        )
+    _check("--as", subject, CALLERS)
     for group in groups:
-        if not GROUP.fullmatch(group):
-            raise click.UsageError(f"--group is {group!r}; expected group:os/NAME or the like")
+        _check("--group", group, ("group",))
     return Identity(subject, groups, tenant, Proof.ASSUMED)
+
+
+def _check(option: str, subject: str, types: tuple[str, ...]) -> None:
+    if fault := fault_of(subject, types):
+        message, instead = fault
+        raise click.UsageError(f"{option}: {message}" + (f"; try {instead}" if instead else ""))
 
 
 def bundle_or_exit(reference: str, status: int) -> Bundle:

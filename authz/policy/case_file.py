@@ -21,7 +21,7 @@ from authz.policy.bundle_file import locate, read_toml
 from authz.policy.decision import Effect
 from authz.policy.source import Line, Source, read_source, split
 from authz.policy.spelling import listed, nearest
-from authz.policy.subject import CALLERS, fault_of
+from authz.policy.subject import CALLERS, GROUPED, fault_of
 from authz.wire.raw import Door
 
 SAMPLES = "samples"
@@ -46,6 +46,8 @@ class Case:
     location: Location
     subject: str = ANONYMOUS
     groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    """Roles and packs held in this case alone: a bundle that names nobody can be tested."""
     tenant: str = ""
     door: Door = Door.PLUGIN
     headers: tuple[tuple[str, str], ...] = ()
@@ -62,6 +64,7 @@ class _Written(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     as_: str = Field(alias="as", default=ANONYMOUS)
     groups: list[str] = []
+    roles: list[str] = []
     tenant: str = Field(default="", pattern=r"^(?:[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63})?$")
     door: Literal["plugin", "proxy"] = "plugin"
     request: str
@@ -138,6 +141,7 @@ class _Reader:
             location=Location(self.source.name, block.first.number, 1),
             subject=written.as_,
             groups=tuple(written.groups),
+            roles=tuple(written.roles),
             tenant=written.tenant,
             door=Door(written.door),
             headers=tuple(written.headers.items()),
@@ -159,6 +163,9 @@ class _Reader:
         for group in written.groups:
             if fault := fault_of(group, ("group",)):
                 self.problems.append(block.problem("groups", *fault))
+        for role in written.roles:
+            if fault := fault_of(role, GROUPED):
+                self.problems.append(block.problem("roles", *fault))
 
     def _check_name(self, name: str, block: _Block) -> None:
         if name in self.names:

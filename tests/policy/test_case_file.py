@@ -43,6 +43,7 @@ def test_a_full_case_is_read(folder: Path):
 name = "ci may not mount the host's root"
 as = "user:ci-7"
 groups = ["group:os/ci"]
+roles = ["role:ci"]
 tenant = "acme"
 door = "proxy"
 request = "POST /v1.47/containers/create"
@@ -63,6 +64,7 @@ owner = "user:alice"
         location=Location("tests.toml", 2, 1),
         subject="user:ci-7",
         groups=("group:os/ci",),
+        roles=("role:ci",),
         tenant="acme",
         door=Door.PROXY,
         headers=(("Content-Type", "application/json"),),
@@ -176,6 +178,14 @@ def test_a_missing_file_is_a_problem(tmp_path: Path):
                 '  groups = ["group:os/a", "b"]\n'
                 "  ^~~~~~\n"
                 "  try: group:b"
+            ),
+        ),
+        (
+            'roles = ["role:ci", "user:a"]',
+            (
+                'tests.toml:5:1: "user:a" cannot stand here; expected role: or pack:\n'
+                '  roles = ["role:ci", "user:a"]\n'
+                "  ^~~~~"
             ),
         ),
         (

@@ -1,0 +1,108 @@
+"""``dockgate decide``: judges one written request."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from authz.cli import report
+from authz.cli.given import read_given
+from authz.cli.options import (
+    DENIED,
+    USAGE,
+    caller,
+    caller_options,
+    fail,
+    policy_option,
+    snapshot_or_exit,
+)
+from authz.errors import ConfigurationError
+from authz.policy.decision import Effect
+from authz.rehearse import rehearse
+from authz.wire.raw import Door, RawRequest
+
+CONTENT_TYPE = "content-type"
+HELP = """Judge one written request, offline.
+
+\b
+dockgate decide --policy builtin:developer --as user:alice \\
+    POST /v1.47/containers/create --body create.json
+
+Questions that --given does not answer are unknown. Exits with 0 for allow, 3 for deny and
+refuse, 2 for a wrong call."""
+
+
+@click.command(help=HELP)
+@policy_option
+@caller_options
+@click.option(
+    "--door",
+    type=click.Choice([Door.PLUGIN, Door.PROXY]),
+    default=Door.PLUGIN,
+    show_default=True,
+    help="The door that the request would come in by.",
+)
+@click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A request header.")
+@click.option("--body", metavar="FILE|-", help="The request's body, or - for standard input.")
+@click.option(
+    "--given",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Answers to look-ups, as TOML.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the decision for a program.")
+@click.argument("method")
+@click.argument("target")
+def command(  # noqa: PLR0913  one parameter for each option
+    *,
+    reference: str,
+    subject: str,
+    groups: tuple[str, ...],
+    tenant: str,
+    door: str,
+    headers: tuple[str, ...],
+    body: str | None,
+    given: Path | None,
+    as_json: bool,
+    method: str,
+    target: str,
+) -> None:
+    """Judge and print; the exit status is the verdict."""
+    identity = caller(subject, groups, tenant)
+    content = _body(body)
+    raw = RawRequest(method, target, _headers(headers, content), content, door=Door(door))
+    try:
+        answers = read_given(given)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    result = rehearse(raw, identity, snapshot_or_exit(reference), answers)
+    if as_json:
+        report.echo_json(report.document(result))
+    else:
+        report.echo(result, verbose=True)
+    sys.exit(0 if result.verdict.effect is Effect.ALLOW else DENIED)
+
+
+def _headers(written: tuple[str, ...], body: bytes) -> tuple[tuple[str, str], ...]:
+    """Split the headers; a body without a type is JSON, which is what one writes by hand."""
+    headers = []
+    for text in written:
+        name, colon, value = text.partition(":")
+        if not colon or not name.strip():
+            raise click.UsageError(f"--header is {text!r}; expected 'Name: value'")
+        headers.append((name.strip(), value.strip()))
+    if body and not any(name.lower() == CONTENT_TYPE for name, _ in headers):
+        headers.append(("Content-Type", "application/json"))
+    return tuple(headers)
+
+
+def _body(source: str | None) -> bytes:
+    if source is None:
+        return b""
+    if source == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise click.UsageError(f"--body {source}: {error.strerror}") from None

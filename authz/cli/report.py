@@ -1,0 +1,59 @@
+"""One decision, for a person and for a program."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from authz.audit.record import as_json
+from authz.policy.decision import Effect, Outcome
+from authz.policy.explain import place, printable
+from authz.rehearse import Rehearsal
+
+COLOURS = {Effect.ALLOW: "green", Effect.DENY: "red", Effect.REFUSE: "yellow"}
+INDENT = " " * 8
+FACT_WIDTH = 30
+MOST_NEAR = 3
+"""Rows of the same kind that are shown where no row allows a fact."""
+
+
+def echo(rehearsal: Rehearsal, *, verbose: bool) -> None:
+    """Print a decision: every failing fact with its row; the others, too, where ``verbose``."""
+    record = rehearsal.record
+    effect = record.verdict
+    asked = record.asked
+    head = click.style(effect.value.upper().ljust(7), fg=COLOURS[effect], bold=True)
+    what = f"{asked.method} {printable(asked.target)}  {asked.action}" if asked else ""
+    click.echo(f"{head} {what.rstrip()}")
+    if record.detail:
+        click.echo(f"{INDENT}{printable(record.detail)} ({record.reason})")
+    for outcome in record.outcomes:
+        if verbose or not outcome.allowed:
+            click.echo(INDENT + _sentence(outcome))
+    nearest = rehearsal.verdict.decision.nearest if rehearsal.verdict.decision else ()
+    for row in nearest[:MOST_NEAR]:
+        click.echo(f"{INDENT}near:  {printable(row.fact)}  allowed by {place(row)}")
+
+
+def document(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return the members that every program sees."""
+    return as_json(rehearsal.record)
+
+
+def echo_json(value: object) -> None:
+    """Print a document."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def _sentence(outcome: Outcome) -> str:
+    fact = printable(str(outcome.fact)).ljust(FACT_WIDTH)
+    if outcome.error:
+        where = f"{place(outcome.row)}: " if outcome.row else ""
+        return f"{fact} {where}{outcome.error}"
+    if outcome.row is None:
+        return f"{fact} no row allows it"
+    why = f"  {printable(outcome.row.message)}" if outcome.row.message else ""
+    verb = "allowed by" if outcome.allowed else "by"
+    return f"{fact} {verb} {place(outcome.row)}{why}"

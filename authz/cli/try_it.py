@@ -1,0 +1,140 @@
+"""``dockgate try``: runs a real client against a stand-in for the daemon."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authz.cli import report
+from authz.cli.given import read_given
+from authz.cli.options import (
+    DENIED,
+    USAGE,
+    caller,
+    caller_options,
+    fail,
+    policy_option,
+    snapshot_or_exit,
+)
+from authz.cli.scratch import INFO, Judge, ScratchDaemon
+from authz.errors import ConfigurationError
+from authz.facts.questions import Question, Topic
+from authz.gate import Verdict
+from authz.policy.decision import Effect
+from authz.rehearse import Rehearsal, rehearse
+from authz.wire.raw import RawRequest
+
+TIME_LIMIT = 60
+"""Seconds for the client; one that waits for a container that never ran is ended."""
+
+ELSEWHERE = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
+"""Variables that would lead the client to another daemon."""
+
+HELP = """Judge what a docker command would send. Nothing reaches a daemon.
+
+\b
+dockgate try --policy builtin:developer --as user:alice -- docker run --privileged alpine
+
+The real client runs against a scratch socket that answers like an empty daemon. Exits with
+0 when everything was allowed, 3 when something was denied or refused, 2 for a wrong call."""
+
+
+@click.command(help=HELP, context_settings={"ignore_unknown_options": True})
+@policy_option
+@caller_options
+@click.option(
+    "--given",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Answers to look-ups, as TOML: objects that the scratch daemon should know.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the decisions, each with a test case.")
+@click.argument("client", nargs=-1, required=True, type=click.UNPROCESSED)
+def command(  # noqa: PLR0913  one parameter for each option
+    *,
+    reference: str,
+    subject: str,
+    groups: tuple[str, ...],
+    tenant: str,
+    given: Path | None,
+    as_json: bool,
+    client: tuple[str, ...],
+) -> None:
+    """Run the client, judge each of its requests, print them."""
+    identity = caller(subject, groups, tenant)
+    snapshot = snapshot_or_exit(reference)
+    if shutil.which(client[0]) is None:
+        fail(f"there is no command {client[0]!r} on this machine", USAGE)
+    try:
+        answers = {Question(Topic.DAEMON, ""): INFO, **read_given(given)}
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    seen: list[tuple[RawRequest, Rehearsal]] = []
+
+    def judge(raw: RawRequest) -> tuple[Verdict, str]:
+        result = rehearse(raw, identity, snapshot, answers)
+        seen.append((raw, result))
+        return result.verdict, result.operation
+
+    said = _run(client, judge)
+    if not seen:
+        fail(f"{client[0]} sent nothing; it said: {said.strip() or 'nothing'}", USAGE)
+    _print(seen, as_json=as_json)
+    allowed = all(result.verdict.effect is Effect.ALLOW for _, result in seen)
+    sys.exit(0 if allowed else DENIED)
+
+
+def _run(client: tuple[str, ...], judge: Judge) -> str:
+    """Run the client with everything pointing at the scratch socket; return what it said."""
+    with tempfile.TemporaryDirectory(prefix="dockgate-") as folder:
+        socket = Path(folder, "docker.sock")
+        environ = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+        environ |= {"DOCKER_HOST": f"unix://{socket}", "DOCKER_CLI_HINTS": "false"}
+        with ScratchDaemon(socket, judge):
+            try:
+                finished = subprocess.run(  # noqa: S603  the command is what the user asked to run
+                    client,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    timeout=TIME_LIMIT,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                return (error.stdout or b"").decode(errors="replace")
+            except OSError as error:
+                fail(f"{client[0]}: {error.strerror}", USAGE)
+    return finished.stdout.decode(errors="replace")
+
+
+def _print(seen: list[tuple[RawRequest, Rehearsal]], *, as_json: bool) -> None:
+    if as_json:
+        report.echo_json(
+            [report.document(result) | {"case": _case(raw, result)} for raw, result in seen]
+        )
+        return
+    for _, result in seen:
+        report.echo(result, verbose=False)
+
+
+def _case(raw: RawRequest, result: Rehearsal) -> dict[str, Any]:
+    """Return the request as a case of ``tests.toml``."""
+    identity = result.record.identity
+    case: dict[str, Any] = {
+        "name": f"{raw.method} {raw.target}",
+        "request": f"{raw.method} {raw.target}",
+        "expect": result.record.verdict.value,
+        "because": sorted(result.because),
+    }
+    if identity:
+        case |= {"as": identity.subject, "groups": list(identity.groups)}
+    if raw.body:
+        case["body"] = raw.body.decode(errors="replace")
+    return case
