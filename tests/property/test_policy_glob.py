@@ -18,7 +18,13 @@ VALUES = st.text(alphabet="ab/.", max_size=12)
 
 def naive(glob: str, value: str) -> bool:
     """Match by trying every way to share the value out among the stars."""
-    if glob.endswith("/**") and len(glob) > 3 and _tried(glob[:-3], value):
+    stem = glob.rstrip("*")
+    if (
+        stem.endswith("/")
+        and stem != "/"
+        and len(glob) - len(stem) > 1
+        and _tried(stem[:-1], value)
+    ):
         return True
     return _tried(glob, value)
 
