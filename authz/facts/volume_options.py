@@ -1,0 +1,134 @@
+"""What the options of a volume's driver mean.
+
+The local driver hands ``type``, ``o`` and ``device`` to mount(2), so that a
+volume can be any host folder, an overlay of host folders, a block device or a
+file system of the kernel (moby daemon/volume/local/local_unix.go and
+github.com/moby/sys/mount). It knows no container and no request.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from authz.facts.facts import Fact
+from authz.facts.known import Known
+from authz.facts.paths import host_path_facts, real_paths
+
+LOCAL = frozenset({"", "local"})
+"""Names of the driver that is built in; an empty name is the default."""
+
+KERNEL_FILES: Mapping[str, str] = {
+    "binfmt_misc": "/proc/sys/fs/binfmt_misc",
+    "bpf": "/sys/fs/bpf",
+    "cgroup": "/sys/fs/cgroup",
+    "cgroup2": "/sys/fs/cgroup",
+    "configfs": "/sys/kernel/config",
+    "debugfs": "/sys/kernel/debug",
+    "devpts": "/dev/pts",
+    "devtmpfs": "/dev",
+    "efivarfs": "/sys/firmware/efi/efivars",
+    "mqueue": "/dev/mqueue",
+    "proc": "/proc",
+    "pstore": "/sys/fs/pstore",
+    "securityfs": "/sys/kernel/security",
+    "sysfs": "/sys",
+    "tracefs": "/sys/kernel/tracing",
+}
+"""File systems without a device, and the folder of the host that shows the same files."""
+
+NETWORKED = frozenset({"cifs", "smb3", "nfs", "nfs4", "ceph", "glusterfs", "9p"})
+"""File systems whose device is a place in the network, even where it starts with a slash."""
+
+_PROPAGATION = frozenset({"private", "shared", "rshared", "slave", "rslave"})
+_READ_LAYERS = frozenset({"lowerdir", "lowerdir+", "datadir+"})
+_WRITTEN_LAYERS = frozenset({"upperdir", "workdir"})
+_COLON = re.compile(r"(?<!\\):+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mount:
+    """The call of mount(2) that the local driver makes."""
+
+    type: str
+    device: str
+    words: tuple[str, ...]
+
+    @property
+    def binds(self) -> bool:
+        """Whether the kernel binds ``device`` and so ignores ``type``."""
+        return "bind" in self.words or "rbind" in self.words
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written; ``ro`` does not reach the submounts of ``rbind``."""
+        last = [word for word in self.words if word in {"ro", "rw"}][-1:]
+        return last == ["ro"] and "rbind" not in self.words
+
+
+def local_volume_facts(
+    driver: str, options: Mapping[str, str], known: Known, *, writable: bool = True
+) -> Iterator[Fact]:
+    """Yield what a volume with this driver and these options would be.
+
+    The paths that the local driver would mount come first, then a driver
+    other than local, then each option. ``writable`` is whether it is mounted
+    so that it can be written.
+    """
+    if driver in LOCAL:
+        yield from mounted_facts(options, known, writable=writable)
+    else:
+        yield Fact("volume.driver", driver)
+    for key, value in options.items():
+        yield Fact("volume.opt", f"{key}={value}")
+
+
+def stored_volume_facts(
+    volume: Mapping[str, object], known: Known, *, writable: bool = True
+) -> Iterator[Fact]:
+    """Yield the host paths and devices behind a volume that exists, by its inspect document.
+
+    Its options are not repeated: whoever made it was judged by them.
+    """
+    options = volume.get("Options")
+    if volume.get("Driver", "local") in LOCAL and isinstance(options, Mapping):
+        for fact in mounted_facts(options, known, writable=writable):
+            yield replace(fact, looked_up=True)
+
+
+def mounted_facts(
+    options: Mapping[str, str], known: Known, *, writable: bool = True
+) -> Iterator[Fact]:
+    """Yield the host paths and devices that options of the local driver reach."""
+    given = {key.lower(): str(value) for key, value in options.items()}
+    mount = _Mount(
+        type=given.get("type", ""),
+        device=given.get("device", ""),
+        words=tuple(given.get("o", "").split(",")),
+    )
+    writable = writable and not mount.read_only
+    if mount.binds:
+        yield from host_path_facts(mount.device, known, writable=writable)
+    else:
+        yield from _file_system(mount, known, writable=writable)
+    yield from (Fact("bind.prop", word) for word in mount.words if word in _PROPAGATION)
+
+
+def _file_system(mount: _Mount, known: Known, *, writable: bool) -> Iterator[Fact]:
+    yield from _layers(mount, known, writable=writable)
+    if mount.type in KERNEL_FILES:
+        yield from host_path_facts(KERNEL_FILES[mount.type], known, writable=writable)
+    elif mount.type not in NETWORKED and mount.device.startswith("/"):
+        for reached, found in real_paths(mount.device, known):
+            yield Fact("device", reached, found)
+        yield from host_path_facts(mount.device, known, writable=writable)
+
+
+def _layers(mount: _Mount, known: Known, *, writable: bool) -> Iterator[Fact]:
+    """Yield the folders of an overlay, and of anything that takes its options."""
+    for word in mount.words:
+        name, _, value = word.partition("=")
+        if name in _READ_LAYERS:
+            for folder in filter(None, _COLON.split(value)):
+                yield from host_path_facts(folder.replace("\\", ""), known, writable=False)
+        elif name in _WRITTEN_LAYERS:
+            yield from host_path_facts(value, known, writable=writable)
