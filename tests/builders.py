@@ -20,7 +20,7 @@ DAEMON: Mapping[str, Any] = {
 }
 """What ``GET /info`` says on an ordinary host."""
 
-MASKED = [
+MASKED = (
     "/proc/asound",
     "/proc/acpi",
     "/proc/kcore",
@@ -31,7 +31,7 @@ MASKED = [
     "/proc/sched_debug",
     "/proc/scsi",
     "/sys/firmware",
-]
+)
 READONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
 
