@@ -16,11 +16,10 @@ from authz.docker.gojson import quoted, refuse
 JSON = "application/json"
 
 _WORD = r"[A-Za-z0-9!#$&^_.+-]+"
-_PARAMETER = rf'[ \t]*;[ \t]*(?P<name>{_WORD})=(?:{_WORD}|"[ !#-\[\]-~]*")'
-_TYPE = re.compile(
-    rf"(?P<type>{_WORD}/{_WORD})(?P<parameters>(?:{_PARAMETER.replace('?P<name>', '?:')})*)"
-)
-_NAMES = re.compile(_PARAMETER)
+_NAME = rf"[ \t]*;[ \t]*({_WORD})="
+_VALUE = rf'(?:{_WORD}|"[ !#-\[\]-~]*")'
+_TYPE = re.compile(rf"(?P<type>{_WORD}/{_WORD})(?P<parameters>(?:{_NAME}{_VALUE})*)")
+_NAMES = re.compile(_NAME + _VALUE)
 
 
 def content_type(headers: Sequence[tuple[str, str]]) -> str:

@@ -1,0 +1,203 @@
+"""The rows of a policy, evaluated by stock Casbin: the only module that imports it.
+
+Casbin gets the reviewed model, rows sorted by the strength of their words, the
+two functions of the model, and role managers that answer from closures. So
+neither its limits of depth nor the memory of its own role graph matter. Rows
+that cannot match are left out before it sees them, and it never sees an empty
+policy, which it would evaluate once with empty fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any, Final
+
+import casbin
+
+from authz.facts.facts import Fact
+from authz.policy.condition import Condition
+from authz.policy.decision import Outcome, Row, Word
+from authz.policy.model_file import model_text
+from authz.policy.pattern import Pattern
+from authz.policy.placeholder import Fill
+from authz.policy.row_check import condition_of, pattern_of
+from authz.policy.subject import ANYBODY
+from authz.policy.vocabulary import ANYTHING
+
+EFFECTS: Final = {
+    Word.NEVER: "deny",
+    Word.EXCEPT: "allow",
+    Word.DENY: "deny",
+    Word.ALLOW: "allow",
+}
+"""What Casbin calls the words, strongest first: it takes the first row that matches."""
+
+_STRENGTH = {word: rank for rank, word in enumerate(EFFECTS)}
+_CASBIN: Final = Lock()
+"""Casbin parses the matcher for each question, which several threads must not do at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks for what, and when: everything but the fact itself.
+
+    ``held`` is the closure of the caller, ``names`` what stands for the action asked for, itself included.
+    ``doubtful`` says whether a row counts whose match cannot be known and that
+    takes away; one that gives never does.
+    """
+
+    held: frozenset[str]
+    domain: str
+    names: frozenset[str]
+    fill: Fill = field(default_factory=Fill)
+    context: Mapping[str, str] = field(default_factory=dict)
+    doubtful: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row, parsed. ``order`` is its place among all rows, the strongest first."""
+
+    row: Row
+    pattern: Pattern
+    condition: Condition
+    order: int
+
+    @property
+    def takes(self) -> bool:
+        """Whether the row takes away."""
+        return EFFECTS[self.row.word] == "deny"
+
+    def line(self) -> list[str]:
+        """Return the row as Casbin reads it."""
+        row = self.row
+        texts = (row.subject, row.domain, row.action)
+        return [*texts, Cell.of(row.fact, self), Cell.of(row.when, self), EFFECTS[row.word]]
+
+    def doubt(self, fact: Fact, asking: Asking) -> str:
+        """Say what about this row cannot be known for a fact; nothing where it all is."""
+        if self.pattern.verdict(fact, asking.fill) is None:
+            return f'the row\'s fact "{self.row.fact}" cannot be compared for this caller'
+        if self.condition.verdict(asking.context) is None:
+            return f'the row\'s condition "{self.row.when}" cannot be known'
+        return ""
+
+
+class Cell(str):
+    """A field that Casbin reads as text; the functions of the model find its rule in it."""
+
+    __slots__ = ("rule",)
+    rule: Rule
+
+    @classmethod
+    def of(cls, text: str, rule: Rule) -> Cell:
+        """Return the field of a rule."""
+        cell = cls(text)
+        cell.rule = rule
+        return cell
+
+
+class Engine:
+    """All rows of a policy, ready to be asked. Safe to use from several threads."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        ordered = sorted(rows, key=lambda row: (_STRENGTH[row.word], row.location, row.id))
+        self._rules: dict[str, list[tuple[Rule, list[str]]]] = {}
+        for order, row in enumerate(ordered):
+            rule = Rule(row, pattern_of(row.fact), condition_of(row.when), order)
+            self._rules.setdefault(row.subject, []).append((rule, rule.line()))
+        self._enforcer = _enforcer()
+
+    def candidates(self, asking: Asking) -> list[tuple[Rule, list[str]]]:
+        """Return the rules that speak of this caller, tenant and action, the strongest first."""
+        found = [
+            (rule, line)
+            for subject in (ANYBODY, *asking.held)
+            for rule, line in self._rules.get(subject, ())
+            if rule.row.domain in (ANYBODY, asking.domain)
+            and (rule.row.action == ANYTHING or rule.row.action in asking.names)
+        ]
+        return sorted(found, key=lambda each: each[0].order)
+
+    def outcomes(self, asking: Asking, facts: Iterable[Fact]) -> tuple[Outcome, ...]:
+        """Judge each fact alone."""
+        candidates = self.candidates(asking)
+        kinds: dict[str, list[tuple[Rule, list[str]]]] = {}
+        found = []
+        for fact in facts:
+            if fact.kind not in kinds:
+                kinds[fact.kind] = [one for one in candidates if one[0].pattern.reaches(fact.kind)]
+            found.append(self._outcome(asking, fact, [line for _, line in kinds[fact.kind]]))
+        return tuple(found)
+
+    def _outcome(self, asking: Asking, fact: Fact, lines: list[list[str]]) -> Outcome:
+        """Let the first matching row settle a fact.
+
+        A row that takes away and may match or not refuses, unless another row
+        of the same word matches in any case: then it does not matter.
+        """
+        rule = self._first(asking, fact, lines)
+        if rule is None:
+            return Outcome(fact, None)
+        doubt = rule.doubt(fact, asking)
+        if doubt:
+            certain = self._first(replace(asking, doubtful=False), fact, lines)
+            if certain is None or certain.row.word is not rule.row.word:
+                return Outcome(fact, rule.row.word, rule.row, doubt)
+            rule = certain
+        return Outcome(fact, rule.row.word, rule.row)
+
+    def _first(self, asking: Asking, fact: Fact, lines: list[list[str]]) -> Rule | None:
+        """Ask Casbin which row settles a fact."""
+        if not lines:
+            return None
+        with _CASBIN:
+            self._enforcer.model["p"]["p"].policy = lines
+            answer = self._enforcer.enforce_ex(asking, asking.domain, asking, fact, asking)
+        allowed, line = answer
+        if not line:
+            return None
+        rule: Rule = line[3].rule
+        if allowed is rule.takes:
+            raise AssertionError(f"Casbin's answer {allowed} is not that of {rule.row.id}")
+        return rule
+
+
+class _Held:
+    """``g``: whether a caller holds a role, answered from its closure."""
+
+    def has_link(self, asking: Asking, role: str, _domain: str) -> bool:
+        return role in asking.held
+
+
+class _Grouped:
+    """``g2``: whether a name stands for the action asked for."""
+
+    def has_link(self, asking: Asking, name: str) -> bool:
+        return name in asking.names
+
+
+def _fact(fact: Fact, cell: Cell, asking: Asking) -> bool:
+    return _holds(cell.rule.pattern.verdict(fact, asking.fill), cell.rule, asking)
+
+
+def _when(asking: Asking, cell: Cell) -> bool:
+    return _holds(cell.rule.condition.verdict(asking.context), cell.rule, asking)
+
+
+def _holds(answer: bool | None, rule: Rule, asking: Asking) -> bool:  # noqa: FBT001  an answer
+    return asking.doubtful and rule.takes if answer is None else answer
+
+
+def _enforcer() -> Any:  # noqa: ANN401  Casbin has no types
+    """Return Casbin with the reviewed model, our functions, and nothing in its log."""
+    model = casbin.Model()
+    model.load_model_from_text(model_text())
+    enforcer = casbin.Enforcer(model, enable_log=False)
+    enforcer.add_function("fact", _fact)
+    enforcer.add_function("when", _when)
+    model["g"]["g"].rm = _Held()
+    model["g"]["g2"].rm = _Grouped()
+    return enforcer
