@@ -1,0 +1,89 @@
+"""Names of images in their one spelling: registry and path, tag, digest.
+
+The rules are those of github.com/distribution/reference (normalize.go,
+reference.go, regexp.go), by which the daemon reads every reference. It knows
+texts, and nothing about what the daemon has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+DEFAULT_REGISTRY = "docker.io"
+DEFAULT_TAG = "latest"
+
+_OLD_REGISTRY = "index.docker.io"
+_OFFICIAL = "library"
+
+_IDENTIFIER = re.compile(r"[a-f0-9]{64}")
+_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
+_LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+_REGISTRY = re.compile(
+    rf"(?:{_LABEL}(?:\.{_LABEL})*|\[(?:[a-fA-F0-9:]+)\])(?::[0-9]+)?",
+)
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
+_PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_LONGEST = 255
+
+
+class InvalidNameError(ValueError):
+    """No daemon takes this for a reference to an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageName:
+    """A reference as it was read.
+
+    ``image`` is registry and path (``docker.io/library/nginx``), or
+    ``sha256:<hex>`` for a bare id; ``tag`` and ``digest`` are as written, empty
+    where they are not.
+    """
+
+    image: str
+    tag: str = ""
+    digest: str = ""
+
+    @property
+    def is_id(self) -> bool:
+        """Whether it is the id of an image and no name."""
+        return self.image.startswith("sha256:")
+
+
+def read_name(text: str) -> ImageName:
+    """Read a reference. Raises InvalidNameError for what the daemon answers 400 to."""
+    if _IDENTIFIER.fullmatch(text):
+        return ImageName(f"sha256:{text}")
+    if re.fullmatch(r"sha256:[a-f0-9]{64}", text):
+        return ImageName(text)
+    rest, at, digest = text.partition("@")
+    if at and not _DIGEST.fullmatch(digest):
+        raise InvalidNameError(text)
+    name, tag = _split_tag(rest)
+    registry, path = _split_registry(name)
+    if not (_REGISTRY.fullmatch(registry) and _PATH.fullmatch(path)):
+        raise InvalidNameError(text)
+    image = f"{registry}/{path}"
+    if len(image) > _LONGEST or (tag and not _TAG.fullmatch(tag)) or name.endswith(":"):
+        raise InvalidNameError(text)
+    return ImageName(image, tag, digest)
+
+
+def _split_tag(rest: str) -> tuple[str, str]:
+    """Cut the tag off: what follows the last colon, unless that is a port."""
+    name, colon, tag = rest.rpartition(":")
+    if not colon or "/" in tag:
+        return rest, ""
+    return (name, tag) if tag else (rest, "")
+
+
+def _split_registry(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    named = "." in first or ":" in first or first == "localhost" or first.lower() != first
+    registry, path = (first, rest) if slash and named else (DEFAULT_REGISTRY, name)
+    if registry == _OLD_REGISTRY:
+        registry = DEFAULT_REGISTRY
+    if registry == DEFAULT_REGISTRY and "/" not in path:
+        path = f"{_OFFICIAL}/{path}"
+    return registry, path

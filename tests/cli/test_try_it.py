@@ -1,0 +1,93 @@
+"""``dockgate try``: a real client, judged request by request."""
+
+import json
+import shutil
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from authz.cli.main import main
+
+CLIENT = """
+import http.client, os, socket, sys
+path = os.environ["DOCKER_HOST"].removeprefix("unix://")
+connection = http.client.HTTPConnection("docker")
+connection.sock = socket.socket(socket.AF_UNIX)
+connection.sock.connect(path)
+for line in sys.argv[1:]:
+    method, target, *body = line.split(" ", 2)
+    headers = {"Content-Type": "application/json"} if body else {}
+    connection.request(method, target, *(part.encode() for part in body), headers=headers)
+    answer = connection.getresponse()
+    answer.read()
+"""
+
+
+def attempt(*arguments):
+    """Run the command."""
+    return CliRunner().invoke(main, ["try", *arguments])
+
+
+def client(*requests):
+    """Return the command line of a small client."""
+    return ("--", sys.executable, "-c", CLIENT, *requests)
+
+
+def test_each_request_is_shown():
+    """Allowed and denied ones, in order; one denial decides the exit status."""
+    result = attempt(
+        *("--policy", "builtin:observe"),
+        *client("GET /_ping", "GET /v1.47/containers/json"),
+    )
+    assert result.exit_code == 3, result.output
+    assert [line.split()[:3] for line in result.output.splitlines() if line[0] != " "] == [
+        ["ALLOW", "GET", "/_ping"],
+        ["DENY", "GET", "/v1.47/containers/json"],
+    ]
+
+
+def test_all_allowed_exits_with_zero():
+    """So that a script can ask."""
+    assert attempt("--policy", "builtin:observe", *client("GET /_ping")).exit_code == 0
+
+
+def test_json_prints_cases_that_can_be_pasted():
+    """Each decision with the case that would test it."""
+    result = attempt("--policy", "builtin:observe", "--json", *client("GET /v1.47/info"))
+    (decision,) = json.loads(result.output)
+    assert decision["verdict"] == "deny"
+    assert decision["case"] == {
+        "name": "GET /v1.47/info",
+        "as": "user:anonymous",
+        "groups": [],
+        "request": "GET /v1.47/info",
+        "expect": "deny",
+        "because": [],
+    }
+
+
+def test_a_command_that_does_not_exist_is_told():
+    """Not a traceback."""
+    result = attempt("--policy", "builtin:observe", "--", "no-such-client", "ps")
+    assert result.exit_code == 2
+    assert "there is no command 'no-such-client'" in result.output
+
+
+def test_a_client_that_sends_nothing_is_told():
+    """With what it said."""
+    result = attempt("--policy", "builtin:observe", "--", sys.executable, "-c", "print('hm')")
+    assert result.exit_code == 2
+    assert "sent nothing; it said: hm" in result.output
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")
+def test_the_real_client_shows_both_failing_facts():
+    """Without any daemon on this machine."""
+    result = attempt(
+        *("--policy", "builtin:admin", "--as", "user:alice"),
+        *("--", "docker", "run", "--privileged", "-v", "/etc:/x", "alpine"),
+    )
+    assert result.exit_code == 3
+    assert "privileged:true" in result.output
+    assert "bind:/etc" in result.output

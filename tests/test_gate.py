@@ -1,0 +1,147 @@
+"""The gate as plain functions: what a request becomes, and how it ends."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from authz import gate
+from authz.audit.record import Mode
+from authz.audit.redaction import Redaction
+from authz.errors import Reason, RefusedError
+from authz.identity.chain import anonymous
+from authz.identity.identity import Identity
+from authz.policy.bundle import load_bundle
+from authz.policy.decision import Effect
+from authz.policy.snapshot import compile_snapshot
+from authz.wire.evidence import Evidence
+from authz.wire.raw import Door, RawRequest
+from tests.policies import a_bundle
+
+NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
+ALICE = Identity("user:alice", tenant="blue")
+JSON = (("Content-Type", "application/json"),)
+
+
+@pytest.fixture(scope="module")
+def snapshot(tmp_path_factory):
+    """Compile a policy with a row of every word."""
+    rows = (
+        "p, user:alice, *, container.create, on:new|image:**, *, allow\n"
+        "p, *, *, *, privileged:true, *, deny\n"
+        "p, *, *, *, bind:/srv/never, *, never\n"
+        "p, *, *, *, image:**/{tenant}/**, *, deny\n"
+    )
+    return compile_snapshot(load_bundle(a_bundle(tmp_path_factory.mktemp("b"), policy=rows)))
+
+
+def course(snapshot, body, mode=Mode.ENFORCE, identity=ALICE):
+    """Drive a create through the gate."""
+    raw = RawRequest("POST", "/v1.47/containers/create", JSON, body)
+    one = gate.Course("01ID", raw, NOW, mode, snapshot.digest, identity)
+    prepared = gate.prepare(raw, identity, snapshot)
+    one.request = prepared.request
+    one.facts = gate.describe(prepared, {})
+    one.context = gate.context(prepared, one.facts, NOW)
+    one.decision = gate.judge(identity, one.facts, one.context, snapshot)
+    return one
+
+
+def test_an_allowed_create(snapshot):
+    """The verdict lets through, and the record has everything."""
+    one = course(snapshot, b'{"Image":"nginx"}')
+    verdict = one.verdict()
+    record = one.record(verdict, 42, Redaction())
+    assert (verdict.effect, verdict.lets_through, verdict.message) == (Effect.ALLOW, True, "")
+    assert (record.id, record.time, record.took_us) == ("01ID", NOW, 42)
+    assert record.asked.operation == "ContainerCreate"
+    assert record.context["now"] == "2027-01-02T03:04:05+00:00"
+    assert record.outcomes
+
+
+def test_a_denied_create(snapshot):
+    """The message names the fact, the row and the record."""
+    verdict = course(snapshot, b'{"Image":"nginx","HostConfig":{"Privileged":true}}').verdict()
+    assert (verdict.effect, verdict.lets_through) == (Effect.DENY, False)
+    assert "privileged:true for user:alice by policy.csv:2" in verdict.message
+    assert verdict.message.endswith("request 01ID")
+
+
+def test_shadow_mode_lets_a_denial_through(snapshot):
+    """But says that it was one."""
+    body = b'{"Image":"nginx","HostConfig":{"Privileged":true}}'
+    one = course(snapshot, body, Mode.SHADOW)
+    verdict = one.verdict()
+    assert (verdict.effect, verdict.enforced, verdict.lets_through) == (Effect.DENY, False, True)
+    assert one.record(verdict, 1, Redaction()).enforced is False
+
+
+def test_a_never_row_holds_in_shadow_mode(snapshot):
+    """That is what never means."""
+    body = b'{"Image":"nginx","HostConfig":{"Binds":["/srv/never:/x"]}}'
+    verdict = course(snapshot, body, Mode.SHADOW).verdict()
+    assert (verdict.enforced, verdict.lets_through) == (True, False)
+
+
+def test_a_row_that_cannot_be_evaluated_holds_in_shadow_mode(snapshot):
+    """A deny row about a tenant cannot be judged for a caller without one."""
+    verdict = course(snapshot, b'{"Image":"nginx"}', Mode.SHADOW, Identity("user:alice")).verdict()
+    assert (verdict.effect, verdict.reason) == (Effect.REFUSE, Reason.RULE_ERROR)
+    assert not verdict.lets_through
+
+
+def test_a_refusal_says_why():
+    """And holds in any mode."""
+    raw = RawRequest("GET", "/")
+    one = gate.Course("01ID", raw, NOW, Mode.SHADOW)
+    one.refusal = RefusedError(Reason.UNKNOWN_ROUTE, "GET / is no operation")
+    verdict = one.verdict()
+    record = one.record(verdict, 1, Redaction())
+    assert verdict.message == (
+        "dockgate: refused: GET / is no operation (unknown_route); request 01ID"
+    )
+    assert (verdict.effect, verdict.lets_through) == (Effect.REFUSE, False)
+    assert (record.detail, record.outcomes, record.asked.action) == (
+        "GET / is no operation",
+        (),
+        "",
+    )
+
+
+def test_what_was_never_judged_is_refused():
+    """Whoever forgets a step lets nothing through."""
+    verdict = gate.Course("01ID", RawRequest("GET", "/"), NOW, Mode.ENFORCE).verdict()
+    assert (verdict.effect, verdict.reason) == (Effect.REFUSE, Reason.INTERNAL_ERROR)
+
+
+def test_authenticate_asks_the_chain():
+    """The first method that knows the caller names him."""
+    raw = RawRequest("GET", "/_ping", evidence=Evidence())
+    assert gate.authenticate(raw, (anonymous,)).subject == "user:anonymous"
+    with pytest.raises(RefusedError, match="no_credential"):
+        gate.authenticate(raw, ())
+
+
+def test_questions_are_asked_until_all_is_known(snapshot):
+    """A create by name asks for its image; the answers make an end of it."""
+    raw = RawRequest("POST", "/v1.47/containers/create", JSON, b'{"Image":"nginx"}')
+    prepared = gate.prepare(raw, ALICE, snapshot)
+    asked = gate.questions(prepared, {})
+    assert asked
+    assert gate.questions(prepared, {question: {} for question in asked}) == ()
+
+
+@pytest.mark.parametrize(
+    ("door", "method", "tls", "expected"),
+    [
+        (Door.PLUGIN, "TLS", "none", "mutual"),
+        (Door.PLUGIN, "", "none", None),
+        (Door.PROXY, "", "server", "server"),
+    ],
+)
+def test_the_transport_is_told_where_it_is_known(door, method, tls, expected, snapshot):
+    """The daemon tells a plugin of client certificates and of nothing else."""
+    evidence = Evidence(daemon_method=method, tls=tls)
+    raw = RawRequest("GET", "/_ping", evidence=evidence, door=door)
+    prepared = gate.prepare(raw, ALICE, snapshot)
+    context = gate.context(prepared, gate.describe(prepared, {}), NOW)
+    assert context.get("tls") == expected
