@@ -37,6 +37,8 @@ class Reason(StrEnum):
     """The request yields more facts than will be judged."""
     MISSING_FACT = "missing_fact"
     """The request does not yield a fact that its action must have."""
+    RESERVED_LABEL = "reserved_label"
+    """The request sets a label by which Dockgate knows whose an object is."""
     NO_CREDENTIAL = "no_credential"
     """Nobody proved who asks, and this door wants a proof."""
     BAD_CREDENTIAL = "bad_credential"

@@ -21,8 +21,8 @@ from authz.docker.canonical import canonical
 from authz.docker.request import ApiRequest
 from authz.errors import Reason, RefusedError
 from authz.facts import build
-from authz.facts.build import FactSettings
 from authz.facts.facts import Facts
+from authz.facts.known import FactSettings
 from authz.facts.questions import Answers, Question
 from authz.identity.chain import Method, identify
 from authz.identity.identity import Identity

@@ -29,6 +29,9 @@ TENANT_LABEL = "dockgate.tenant"
 SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user"})
 """Keys of a given table that are not members of the daemon's inspect document."""
 
+_ORDINARY = {"IpcMode": "private"}
+"""What a daemon stores where nothing was asked for; empty would mean an engine of long ago."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
@@ -134,7 +137,8 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
     if topic is Topic.CONTAINER:
         config = dict(document.get("Config", {}))
         config["Labels"] = {**config.get("Labels", {}), **labels}
-        return {"Id": key, "Name": f"/{key}", "HostConfig": {}, **document, "Config": config}
+        host = {**_ORDINARY, **document.get("HostConfig", {})}
+        return {"Id": key, "Name": f"/{key}", **document, "HostConfig": host, "Config": config}
     if topic is Topic.EXEC:
         process = {"user": table.get("user", ""), **document.get("ProcessConfig", {})}
         return {

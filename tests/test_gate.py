@@ -31,7 +31,9 @@ def snapshot(tmp_path_factory):
         "p, *, *, *, bind:/srv/never, *, never\n"
         "p, *, *, *, image:**/{tenant}/**, *, deny\n"
     )
-    return compile_snapshot(load_bundle(a_bundle(tmp_path_factory.mktemp("b"), policy=rows)))
+    return compile_snapshot(
+        load_bundle(a_bundle(tmp_path_factory.mktemp("b"), policy=rows, people=""))
+    )
 
 
 def course(snapshot, body, mode=Mode.ENFORCE, identity=ALICE):

@@ -27,7 +27,9 @@ def snapshot(tmp_path_factory):
         "p, *, *, *, exec.privileged:true, *, deny\n"
         "p, user:alice, *, system.info, on:host, until=2027-01-31, allow\n"
     )
-    return compile_snapshot(load_bundle(a_bundle(tmp_path_factory.mktemp("b"), policy=rows)))
+    return compile_snapshot(
+        load_bundle(a_bundle(tmp_path_factory.mktemp("b"), policy=rows, people=""))
+    )
 
 
 def execute(snapshot, body, given):

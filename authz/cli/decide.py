@@ -39,8 +39,8 @@ refuse, 2 for a wrong call."""
 @caller_options
 @click.option(
     "--door",
-    type=click.Choice([Door.PLUGIN, Door.PROXY]),
-    default=Door.PLUGIN,
+    type=click.Choice([Door.PLUGIN.value, Door.PROXY.value]),
+    default=Door.PLUGIN.value,
     show_default=True,
     help="The door that the request would come in by.",
 )

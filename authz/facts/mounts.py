@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from authz.facts.facts import Fact
+from authz.facts.images import image_of
 from authz.facts.known import Known
 from authz.facts.members import (
     Document,
@@ -80,6 +81,9 @@ class _Reader:
                 yield from (Fact("tmpfs.opt", option) for option in _tmpfs_options(mount))
             elif kind in {"npipe", "cluster"}:
                 yield Fact(f"mount.{kind}", source)
+            elif kind == "image":
+                yield Fact("mount.image", image_of(source, self.known))
+                yield from _subpath(table(mount, "ImageOptions"))
             else:
                 raise unreadable(f"Mounts: type {kind!r}; expected bind, volume, tmpfs or image")
 
@@ -165,6 +169,17 @@ def mount_facts(
     for options in table(host, "Tmpfs").values():
         yield from (Fact("tmpfs.opt", option) for option in _words(options))
     yield from (Fact("storage", pair) for pair in pairs(host, "StorageOpt"))
+
+
+def named_volumes(host: Document) -> Iterator[str]:
+    """Yield the names of the volumes that are mounted by name."""
+    for spec in strings(host, "Binds"):
+        source, _ = _split(spec)
+        if source and not source.startswith("/"):
+            yield source
+    for mount in tables(host, "Mounts"):
+        if text(mount, "Type") == "volume" and text(mount, "Source"):
+            yield text(mount, "Source")
 
 
 def _split(spec: str) -> tuple[str, list[str]]:

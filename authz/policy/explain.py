@@ -29,10 +29,12 @@ SYSTEM_FAILURES = frozenset(
 def denial(decision: Decision, subject: str, request_id: str) -> str:
     """Say which fact a policy denied, for whom, and by which row.
 
-    The first failing fact is spelt out and the others are counted; the audit
-    record, which ``request_id`` finds, has them all.
+    One failing fact is spelt out, the first that a row denies before one that
+    no row allows, and the others are counted; the audit record, which
+    ``request_id`` finds, has them all.
     """
     failing = [outcome for outcome in decision.outcomes if not outcome.allowed]
+    failing.sort(key=lambda outcome: outcome.row is None)
     if not failing:
         return _line("denied", "the request yields no fact that could be allowed", request_id)
     first = _sentence(failing[0], subject)

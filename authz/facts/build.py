@@ -1,0 +1,192 @@
+"""One request, with the answers to its questions, to its facts: the whole of stage 4.
+
+It knows which modules describe which operation, that facts are distinct and
+few, and that some kinds must be there. What a setting means is known by the
+modules that it calls.
+"""
+
+from collections.abc import Callable, Iterator
+
+from authz.docker.request import ApiRequest
+from authz.errors import Reason, RefusedError
+from authz.facts.catalogue import TARGETED, catalogue
+from authz.facts.conditions import conditions
+from authz.facts.container import create_facts, target_facts
+from authz.facts.devices import device_facts
+from authz.facts.facts import Fact, Facts
+from authz.facts.image_build import build_facts
+from authz.facts.images import (
+    commit_facts,
+    import_facts,
+    load_facts,
+    name_given,
+    pull_facts,
+)
+from authz.facts.known import UNKNOWN, FactSettings, Known
+from authz.facts.labels import check_labels
+from authz.facts.limits import changed_facts, resource_facts
+from authz.facts.members import Document, table, tables, text, unreadable
+from authz.facts.networks import connection_facts, network_create_facts
+from authz.facts.objects import labels_of, object_facts, target_container
+from authz.facts.paths import clean
+from authz.facts.plugins import plugin_facts
+from authz.facts.processes import exec_create_facts, exec_start_facts
+from authz.facts.questions import Answers, Question, Topic
+from authz.facts.volumes import volume_create_facts
+from authz.identity.identity import Identity
+
+Describer = Callable[[ApiRequest, Known], Iterator[Fact]]
+
+WEAK_BELOW = (1, 40)
+"""API versions below this one have weaker defaults, which a policy may want to forbid."""
+
+_REPEATS = 4
+"""How often, on average, one fact may come again before a request counts as too big."""
+
+
+def describe(
+    request: ApiRequest,
+    identity: Identity,
+    answers: Answers,
+    settings: FactSettings | None = None,
+) -> Facts:
+    """Say what a request would do.
+
+    Raises RefusedError: UNREADABLE_REQUEST for values that no engine reads or
+    that engines read differently, RESERVED_LABEL, TOO_MANY_FACTS, MISSING_FACT.
+    """
+    known = Known(answers, identity, settings or FactSettings())
+    facts = _distinct(_all(request, known), known.settings.max_facts)
+    action = request.operation.action
+    missing = catalogue().obligatory(action) - {fact.kind for fact in facts}
+    if missing:
+        problem = f"{action} must say {', '.join(sorted(missing))}, and this request does not"
+        raise RefusedError(Reason.MISSING_FACT, problem)
+    return Facts(action, facts, conditions(request, known))
+
+
+def questions(request: ApiRequest, answers: Answers) -> tuple[Question, ...]:
+    """Return what must still be looked up, given the answers so far.
+
+    A request that will be refused asks for nothing more.
+    """
+    known = Known(answers)
+    try:
+        _distinct(_all(request, known), known.settings.max_facts)
+        conditions(request, known)
+    except RefusedError:
+        return ()
+    return tuple(known.pending)
+
+
+def _distinct(facts: Iterator[Fact], most: int) -> tuple[Fact, ...]:
+    """Return each fact once, in order; a long list of equal ones is too much work as well."""
+    found: dict[Fact, None] = {}
+    for count, fact in enumerate(facts):
+        found[fact] = None
+        if len(found) > most or count > most * _REPEATS:
+            problem = f"the request says more than {most} things; expected fewer"
+            raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+    return tuple(found)
+
+
+def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
+    if request.opaque:
+        yield Fact("body.opaque", request.opaque)
+    yield from (Fact("field.unknown", path) for path in request.unknown_fields)
+    if request.version is not None and request.version < WEAK_BELOW:
+        yield Fact("api.version", "{}.{}".format(*request.version))
+    yield from object_facts(request, known)
+    describer = _DESCRIBERS.get(request.operation.name)
+    if describer is not None:
+        yield from describer(request, known)
+    if request.operation.object != "none" and request.operation.action in TARGETED:
+        container = target_container(request, known)
+        if container is not None:
+            yield from target_facts(container, known)
+
+
+def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
+    body = request.body or {}
+    check_labels(table(body, "Labels"), "Labels")
+    for mount in tables(table(body, "HostConfig"), "Mounts"):
+        check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
+    image = known.document(Topic.IMAGE, text(body, "Image")) if text(body, "Image") else None
+    if image is not None:  # a container inherits what its image carries
+        check_labels(labels_of(Topic.IMAGE, image), "the image")
+    yield from create_facts(body, known, version=request.version)
+
+
+def _update(request: ApiRequest, known: Known) -> Iterator[Fact]:
+    """Describe an update; no engine applies devices and the like, which are told all the same."""
+    change: Document = request.body or {}
+    stored = table(target_container(request, known) or {}, "HostConfig")
+    yield from changed_facts(change, stored)
+    yield from resource_facts(change)
+    yield from device_facts(change, known)
+
+
+def _commit(request: ApiRequest, _known: Known) -> Iterator[Fact]:
+    check_labels(table(request.body or {}, "Labels"), "Labels")
+    yield from commit_facts(request)
+
+
+def _rename(request: ApiRequest, _known: Known) -> Iterator[Fact]:
+    yield Fact("rename.to", request.parameter("name").removeprefix("/"))
+
+
+def _archive(request: ApiRequest, _known: Known) -> Iterator[Fact]:
+    """Describe a copy in or out; a path that is not absolute counts from the root."""
+    yield Fact("archive.path", clean(request.parameter("path")))
+    if request.opaque:
+        yield Fact("archive.compressed", UNKNOWN)
+
+
+def _checkpoint(request: ApiRequest, _known: Known) -> Iterator[Fact]:
+    """Describe the host folder of checkpoints, where one is named."""
+    for parameter in ("dir", "checkpoint-dir"):
+        folder = request.parameter(parameter)
+        if folder and not folder.startswith("/"):
+            raise unreadable(f"{parameter} {folder!r} is not absolute")
+        if folder:
+            yield Fact("checkpoint.dir", clean(folder))
+
+
+def _plainly(describer: Callable[[ApiRequest], Iterator[Fact]]) -> Describer:
+    """Let a describer that asks nobody stand beside the others."""
+    return lambda request, _known: describer(request)
+
+
+_DESCRIBERS: dict[str, Describer] = {
+    "ContainerCreate": _create,
+    "ContainerUpdate": _update,
+    "ContainerRename": _rename,
+    "ContainerStart": _checkpoint,
+    "CheckpointList": _checkpoint,
+    "CheckpointCreate": _checkpoint,
+    "CheckpointDelete": _checkpoint,
+    "ContainerArchive": _archive,
+    "ContainerArchiveInfo": _archive,
+    "PutContainerArchive": _archive,
+    "ContainerCopy": _archive,
+    "ContainerExec": exec_create_facts,
+    "ExecStart": exec_start_facts,
+    "ExecResize": exec_start_facts,
+    "ImageCommit": _commit,
+    "ImageCreate": _plainly(pull_facts),
+    "ImageImport": _plainly(import_facts),
+    "ImageLoad": _plainly(load_facts),
+    "ImageTag": _plainly(name_given),
+    "ImageBuild": build_facts,
+    "ImageBuildKit": build_facts,
+    "VolumeCreate": lambda request, known: volume_create_facts(request.body or {}, known),
+    "NetworkCreate": lambda request, _known: network_create_facts(request.body or {}),
+    "NetworkConnect": connection_facts,
+    "NetworkDisconnect": connection_facts,
+    "GetPluginPrivileges": _plainly(plugin_facts),
+    "PluginPull": _plainly(plugin_facts),
+    "PluginPush": _plainly(plugin_facts),
+    "PluginUpgrade": _plainly(plugin_facts),
+    "PluginCreate": _plainly(plugin_facts),
+}
+"""Which function describes what an operation would do; the others only touch their object."""

@@ -1,0 +1,66 @@
+"""What a ``when`` column may ask about a request: image, name and labels of its object.
+
+A key that is not there is not known; the empty string is known to be absent.
+``label.*`` says that every label is known.
+"""
+
+from collections.abc import Mapping
+
+from authz.docker.request import ApiRequest
+from authz.facts.images import image_of
+from authz.facts.known import Known
+from authz.facts.members import Document, table, text
+from authz.facts.objects import labels_of, object_document
+from authz.facts.questions import Topic
+
+ALL_LABELS = "label.*"
+
+_LABEL = "label."
+_CREATES = frozenset({"ContainerCreate", "VolumeCreate", "NetworkCreate"})
+_ASKED = {
+    "container": Topic.CONTAINER,
+    "exec": Topic.CONTAINER,
+    "image": Topic.IMAGE,
+    "network": Topic.NETWORK,
+    "volume": Topic.VOLUME,
+}
+
+
+def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
+    """Return image, name and labels, as far as they are known."""
+    operation = request.operation
+    if operation.name in _CREATES:
+        return _of_new(request, known)
+    if operation.object in _ASKED:
+        answer = object_document(request, known)
+        if not isinstance(answer, Mapping):
+            return {}
+        return _of_stored(_ASKED[operation.object], answer, known)
+    if operation.name == "ImageCreate":
+        return {"image": image_of(request.parameter("fromImage"), known), **_NOTHING_ELSE}
+    if operation.object != "none":  # of a swarm: not resolved yet
+        return {}
+    return {"image": "", **_NOTHING_ELSE}
+
+
+_NOTHING_ELSE = {"name": "", ALL_LABELS: ""}
+
+
+def _of_new(request: ApiRequest, known: Known) -> Mapping[str, str]:
+    """Return what the caller says of what he makes."""
+    body: Document = request.body or {}
+    name = request.parameter("name").removeprefix("/") or text(body, "Name")
+    image = image_of(text(body, "Image"), known)
+    return {"image": image, "name": name, **_labels(table(body, "Labels"))}
+
+
+def _of_stored(topic: Topic, document: Document, known: Known) -> Mapping[str, str]:
+    name = text(document, "Name").removeprefix("/")
+    image = ""
+    if topic is Topic.CONTAINER:
+        image = image_of(text(table(document, "Config"), "Image"), known)
+    return {"image": image, "name": name, **_labels(labels_of(topic, document))}
+
+
+def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    return {ALL_LABELS: "", **{_LABEL + key: value for key, value in labels.items()}}

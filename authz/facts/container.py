@@ -1,0 +1,151 @@
+"""What a container may do: one that is to be made, and one that is there already.
+
+A container is described by the same functions in both cases; what differs is
+that a new one also states its posture, and that of a stored one only what
+reaches beyond the container counts. Single settings are known by the modules
+that are called here.
+"""
+
+from collections.abc import Iterator
+
+from authz.facts import defaults
+from authz.facts.capabilities import added_facts, kept_facts
+from authz.facts.catalogue import TARGET, UNKNOWN, Kind, catalogue
+from authz.facts.devices import device_facts
+from authz.facts.endpoints import link_facts, name_facts, network_facts
+from authz.facts.facts import Fact
+from authz.facts.images import created_from
+from authz.facts.known import Known
+from authz.facts.limits import limit_facts, priority_facts, resource_facts, restart_facts
+from authz.facts.members import Document, flag, pairs, strings, table, tables, text
+from authz.facts.mounts import mount_facts
+from authz.facts.namespaces import CONTAINER, namespace_facts
+from authz.facts.paths import host_path_facts
+from authz.facts.ports import port_facts
+from authz.facts.questions import Topic
+from authz.facts.security import implied_facts, posture_facts, security_facts
+from authz.facts.users import user_value
+from authz.facts.volume_options import stored_volume_facts
+
+Version = tuple[int, int] | None
+
+_DAEMONS_CHOICE = frozenset({"seccomp", "userns", "runtime"})
+"""Kinds that are unknown where a rehearsal does not say how the daemon is set up."""
+
+_SHARED = ("PidMode", "IpcMode", "NetworkMode")
+
+
+def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[Fact]:
+    """Yield everything that a create asks for, and the state that it leaves to defaults."""
+    host = table(body, "HostConfig")
+    endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
+    yield from created_from(text(body, "Image"), known)
+    yield from _isolation(body, host, endpoints, known, version=version)
+    for name in reached_containers(host):
+        container = known.document(Topic.CONTAINER, name)
+        if container is not None:
+            yield from target_facts(container, known)
+    yield from link_facts(host, known)
+    yield from name_facts(body, host)
+    yield from _posture(body, host, known)
+
+
+def reached_containers(host: Document) -> Iterator[str]:
+    """Yield the names of the containers whose mounts or namespaces are shared."""
+    for spec in strings(host, "VolumesFrom"):
+        yield spec.partition(":")[0].removeprefix("/")
+    for member in _SHARED:
+        mode = text(host, member)
+        if mode.startswith(CONTAINER):
+            yield mode.removeprefix(CONTAINER).removeprefix("/")
+
+
+def target_facts(container: Document, known: Known) -> Iterator[Fact]:
+    """Yield what reaching into a stored container reaches, by its inspect document.
+
+    Only what goes beyond an ordinary container is told: grant kinds, and of
+    them no value that the core pack allows.
+    """
+    kinds = catalogue().kinds
+    for fact in _stored(container, known):
+        kind = kinds[fact.kind]
+        if kind.target and not _is_ordinary(fact, kind):
+            yield Fact(TARGET + fact.kind, fact.value, looked_up=True)
+
+
+def _is_ordinary(fact: Fact, kind: Kind) -> bool:
+    if fact.value == UNKNOWN:
+        return fact.kind in _DAEMONS_CHOICE
+    return fact.value in kind.posture
+
+
+def _stored(container: Document, known: Known) -> Iterator[Fact]:
+    config, host = table(container, "Config"), table(container, "HostConfig")
+    joined = table(table(container, "NetworkSettings"), "Networks")
+    yield from _isolation(config, host, joined, known, version=None, stored=True)
+    yield from _mounted(container, known)
+
+
+def _mounted(container: Document, known: Known) -> Iterator[Fact]:
+    """Describe the mount points that were resolved, those of other containers among them."""
+    for point in tables(container, "Mounts"):
+        writable = flag(point, "RW")
+        if text(point, "Type") == "bind":
+            yield from host_path_facts(text(point, "Source"), known, writable=writable)
+        elif text(point, "Type") == "volume" and text(point, "Name"):
+            volume = known.document(Topic.VOLUME, text(point, "Name"))
+            if volume is not None:
+                yield from stored_volume_facts(volume, known, writable=writable)
+
+
+def _isolation(  # noqa: PLR0913  a container's three documents, and how to read them
+    config: Document,
+    host: Document,
+    endpoints: Document,
+    known: Known,
+    *,
+    version: Version,
+    stored: bool = False,
+) -> Iterator[Fact]:
+    """Yield what keeps the container apart from the host, or does not."""
+    if flag(host, "Privileged"):
+        yield Fact("privileged", "true")
+    yield from added_facts(host)
+    yield from device_facts(host, known)
+    yield from mount_facts(config, host, known, version=version, stored=stored)
+    yield from namespace_facts(host, known, version=version, stored=stored)
+    yield from network_facts(host, endpoints, known, stored=stored)
+    yield from security_facts(host, known, stored=stored)
+    yield from port_facts(host)
+    yield from priority_facts(host)
+    yield from resource_facts(host)
+    yield Fact("runtime", defaults.runtime(text(host, "Runtime"), known))
+    if text(host, "Isolation") not in {"", "default"}:
+        yield Fact("isolation", text(host, "Isolation"))
+    yield from (Fact("annotation", pair) for pair in pairs(host, "Annotations"))
+    yield from implied_facts(host)
+
+
+def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
+    """Yield the state of an ordinary container, so that a policy can demand more."""
+    log = table(host, "LogConfig")
+    yield Fact("user", user_value(config, known))
+    yield from kept_facts(host)
+    yield from posture_facts(host, known)
+    yield from limit_facts(host)
+    yield from restart_facts(host)
+    yield Fact("log", text(log, "Type") or defaults.log_driver(known))
+    yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
+    yield Fact("health", _health(config, known))
+
+
+def _health(config: Document, known: Known) -> str:
+    """Say whether a health check runs; one without a test takes the image's."""
+    test = strings(table(config, "Healthcheck"), "Test")
+    if test:
+        return "none" if test[0] == "NONE" else "set"
+    image = known.document(Topic.IMAGE, text(config, "Image"))
+    if image is None:
+        return "image"
+    inherited = strings(table(table(image, "Config"), "Healthcheck"), "Test")
+    return "none" if not inherited or inherited[0] == "NONE" else "image"

@@ -1,0 +1,139 @@
+"""Whose objects a request touches, directly or by reference: the facts ``on:``.
+
+Each object is resolved by asking the daemon, because one object has many names.
+``unknown`` is what could not be resolved, a name that nothing has among it.
+The value tells a caller no more than that an object is not his, so it counts
+as said by the request and is shown to him.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from authz.docker.request import ApiRequest
+from authz.facts.container import reached_containers
+from authz.facts.endpoints import PREDEFINED
+from authz.facts.facts import Fact
+from authz.facts.known import UNKNOWN, Known
+from authz.facts.members import Document, strings, table, text
+from authz.facts.mounts import named_volumes
+from authz.facts.namespaces import CONTAINER
+from authz.facts.neighbours import whose_container
+from authz.facts.questions import MISSING, Answer, Topic
+
+NEW = "new"
+
+_LOOKED_UP = {
+    "container": Topic.CONTAINER,
+    "exec": Topic.EXEC,
+    "image": Topic.IMAGE,
+    "network": Topic.NETWORK,
+    "volume": Topic.VOLUME,
+}
+"""Objects that can be asked about; those of a swarm cannot yet."""
+
+
+def object_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
+    """Yield at least one ``on:`` for every request."""
+    for whose in _whose(request, known):
+        yield Fact("on", whose)
+
+
+def target_container(request: ApiRequest, known: Known) -> Document | None:
+    """Return the inspect document of the container that is reached into; None if not known."""
+    operation = request.operation
+    if operation.name == "ImageCommit":
+        return known.document(Topic.CONTAINER, request.parameter("container").removeprefix("/"))
+    if operation.object == "container":
+        return known.document(Topic.CONTAINER, _path_name(request))
+    process = (
+        known.document(Topic.EXEC, _path_name(request)) if operation.object == "exec" else None
+    )
+    if process is None or not text(process, "ContainerID"):
+        return None
+    return known.document(Topic.CONTAINER, text(process, "ContainerID"))
+
+
+def object_document(request: ApiRequest, known: Known) -> Answer | None:
+    """Return what is known of the object that the path names."""
+    if request.operation.object in {"container", "exec"} or request.operation.name == "ImageCommit":
+        return target_container(request, known)
+    return known.ask(_LOOKED_UP[request.operation.object], _path_name(request))
+
+
+def labels_of(topic: Topic, document: Document) -> Mapping[str, str]:
+    """Return the labels of an object by its inspect document."""
+    inner = topic in {Topic.CONTAINER, Topic.IMAGE}
+    return table(table(document, "Config") if inner else document, "Labels")
+
+
+def _path_name(request: ApiRequest) -> str:
+    """Return what the path calls its object; the daemon takes a slash before it, too."""
+    return (request.path.get("id") or request.path.get("name") or "").removeprefix("/")
+
+
+def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
+    operation = request.operation
+    match operation.name:
+        case "ContainerCreate":
+            yield NEW
+            yield from _referenced(request.body or {}, known)
+        case "VolumeCreate":
+            yield from _existing(Topic.VOLUME, text(request.body or {}, "Name"), known)
+        case "NetworkCreate":
+            yield NEW
+            yield from _existing(Topic.NETWORK, text(request.body or {}, "Name"), known)
+        case "ImageCommit":
+            yield NEW
+            yield _of_container(target_container(request, known), known)
+        case "ImageGetAll":
+            names = [part for name in request.query.get("names", ()) for part in name.split(",")]
+            yield from (_of(Topic.IMAGE, name, known) for name in names)
+            if not names:
+                yield UNKNOWN
+        case _ if operation.object in {"container", "exec"}:
+            yield _of_container(target_container(request, known), known)
+        case _ if operation.object in _LOOKED_UP:
+            yield _of(_LOOKED_UP[operation.object], _path_name(request), known)
+            yield from _also(request, known)
+        case _:
+            yield from operation.targets
+
+
+def _also(request: ApiRequest, known: Known) -> Iterator[str]:
+    """Yield whose the further objects of a path with one object are."""
+    if request.operation.name in {"NetworkConnect", "NetworkDisconnect"}:
+        yield whose_container(text(request.body or {}, "Container"), known)
+    if request.operation.name == "ImageGet":
+        for name in request.query.get("names", ()):
+            yield _of(Topic.IMAGE, name, known)
+
+
+def _referenced(body: Document, known: Known) -> Iterator[str]:
+    """Yield whose the containers, volumes and networks are that a create leans on."""
+    host = table(body, "HostConfig")
+    endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
+    links = [link for part in (host, *endpoints.values()) for link in strings(part or {}, "Links")]
+    for name in (*reached_containers(host), *(link.partition(":")[0] for link in links)):
+        yield whose_container(name, known)
+    for name in named_volumes(host):
+        yield from _existing(Topic.VOLUME, name, known)
+    ids = [text(settings or {}, "NetworkID") for settings in endpoints.values()]
+    for name in (text(host, "NetworkMode"), *endpoints, *ids):
+        if name and name not in PREDEFINED and not name.startswith(CONTAINER):
+            yield _of(Topic.NETWORK, name, known)
+
+
+def _existing(topic: Topic, name: str, known: Known) -> Iterator[str]:
+    """Yield whose an object is that is made unless it is there; one without a name is new."""
+    if not name or known.ask(topic, name) is MISSING:
+        yield NEW
+    else:
+        yield _of(topic, name, known)
+
+
+def _of(topic: Topic, name: str, known: Known) -> str:
+    document = known.document(topic, name)
+    return UNKNOWN if document is None else known.whose(labels_of(topic, document))
+
+
+def _of_container(container: Document | None, known: Known) -> str:
+    return UNKNOWN if container is None else known.whose(labels_of(Topic.CONTAINER, container))

@@ -1,0 +1,43 @@
+"""Which user a process starts as: a name, a number, or root however it is written.
+
+The daemon reads ``name|uid[:group]``; a number may have a sign and leading
+zeros (github.com/moby/sys/user, GetExecUser). It knows the member ``User`` and
+nothing else.
+"""
+
+import re
+
+from authz.facts.known import Known
+from authz.facts.members import Document, table, text
+from authz.facts.questions import Topic
+
+ROOT = "root"
+UNSET = "unset"
+"""Nobody says which user, and the image could not be asked."""
+
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+def normal_user(written: str) -> str:
+    """Return the one spelling of a user that is named; the group does not count."""
+    name = written.partition(":")[0]
+    if _NUMBER.fullmatch(name):
+        name = str(int(name))
+    return ROOT if name in {"", "0"} else name
+
+
+def user_value(config: Document, known: Known) -> str:
+    """Return the user of a new container: its own, else its image's, else root."""
+    if text(config, "User"):
+        return normal_user(text(config, "User"))
+    image = known.document(Topic.IMAGE, text(config, "Image"))
+    if image is None:
+        return UNSET
+    return normal_user(text(table(image, "Config"), "User"))
+
+
+def exec_user(written: str, container: Document | None) -> str:
+    """Return the user of a process: its own, else the container's."""
+    if written:
+        return normal_user(written)
+    return UNSET if container is None else normal_user(text(table(container, "Config"), "User"))

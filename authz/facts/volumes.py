@@ -1,0 +1,17 @@
+"""What ``volumes/create`` makes: a volume by its name, driver and options."""
+
+from collections.abc import Iterator
+
+from authz.facts.facts import Fact
+from authz.facts.known import Known
+from authz.facts.labels import check_labels
+from authz.facts.members import Document, table, text
+from authz.facts.mounts import ANONYMOUS
+from authz.facts.volume_options import local_volume_facts
+
+
+def volume_create_facts(body: Document, known: Known) -> Iterator[Fact]:
+    """Yield the volume and whatever of the host its options reach."""
+    check_labels(table(body, "Labels"), "Labels")
+    yield Fact("volume", text(body, "Name") or ANONYMOUS)
+    yield from local_volume_facts(text(body, "Driver"), table(body, "DriverOpts"), known)
