@@ -43,9 +43,9 @@ _CASBIN: Final = Lock()
 class Asking:
     """Who asks for what, and when: everything but the fact itself.
 
-    ``held`` is the closure of the caller, ``names`` what stands for the action asked for, itself included.
-    ``doubtful`` says whether a row counts whose match cannot be known and that
-    takes away; one that gives never does.
+    ``held`` is the closure of the caller, ``names`` what stands for the action
+    asked for, itself included. ``doubtful`` says whether a row counts whose
+    match cannot be known and that takes away; one that gives never does.
     """
 
     held: frozenset[str]

@@ -14,6 +14,8 @@ class Door(StrEnum):
     PLUGIN = "plugin"
     PROXY = "proxy"
     CLI = "cli"
+    ADMIN = "admin"
+    """What was asked of Dockgate itself."""
 
 
 class BodyState(StrEnum):

@@ -1,0 +1,170 @@
+"""Builds everything from the settings, runs it, and takes it down again.
+
+This is the only module that knows all parts. What can be wrong with settings,
+policy, sockets and files is found before the first socket answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from authz import gate
+from authz.admin.server import AdminServer, Duties
+from authz.audit.record import Mode
+from authz.audit.sink import STANDARD_OUTPUT, Sink
+from authz.config import Settings, socket_path
+from authz.facts.known import PROTECTED, FactSettings
+from authz.facts.paths import clean
+from authz.heartbeat import Heartbeat, notify
+from authz.identity.certificate import daemon_certificate
+from authz.identity.chain import anonymous
+from authz.lookups.answers import Lookups
+from authz.lookups.daemon import DaemonLookups
+from authz.lookups.lookup_pass import Passes, load_key
+from authz.lookups.paths import PathLookups
+from authz.metrics import Metrics
+from authz.operator import Operator
+from authz.plugin.activation import activated
+from authz.plugin.server import PluginServer
+from authz.plugin.socket import Listening, listen
+from authz.policy.current import CurrentPolicy
+from authz.runner import Parts, Runner
+
+PLUGIN = "plugin"
+ADMIN = "admin"
+"""What the sockets are called in ``LISTEN_FDNAMES``."""
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is opened before anything runs: policy, record and sockets."""
+
+    settings: Settings
+    policy: CurrentPolicy
+    passes: Passes
+    sink: Sink
+    sockets: dict[str, Listening]
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Ground]:
+    """Open everything, and close it again whatever happens.
+
+    Raises ConfigurationError and PolicyError, with nothing left behind.
+    """
+    policy = CurrentPolicy(settings.policy)
+    passes = Passes(load_key(settings.pass_key))
+    sink = Sink(settings.audit.path, settings.audit.durability)
+    sockets: dict[str, Listening] = {}
+    try:
+        wanted = _wanted(settings)
+        sockets.update(activated(wanted))
+        for name, path in wanted.items():
+            if name not in sockets:
+                sockets[name] = listen(path)
+        yield Ground(settings, policy, passes, sink, sockets)
+    finally:
+        for listening in sockets.values():
+            listening.close()
+        sink.close()
+
+
+async def run(ground: Ground) -> None:
+    """Answer until a signal says to end. Raises nothing that a request could cause."""
+    settings = ground.settings
+    metrics = Metrics()
+    mode = Mode(settings.mode)
+    limits = gate.Limits(facts=FactSettings(protected=_protected(settings)))
+    lookups = Lookups(
+        DaemonLookups(settings.daemon, ground.passes), PathLookups(host_root=settings.host_root)
+    )
+    runner = Runner(
+        Parts(
+            methods=(daemon_certificate, anonymous),
+            policy=ground.policy,
+            lookups=lookups,
+            passes=ground.passes,
+            sink=ground.sink,
+            mode=mode,
+            limits=limits,
+            metrics=metrics,
+        )
+    )
+    operator = Operator(runner, ground.policy, lookups, metrics, mode)
+    servers: list[PluginServer | AdminServer] = []
+    if PLUGIN in ground.sockets:
+        sock = ground.sockets[PLUGIN].sock
+        servers.append(PluginServer(sock, runner, max_body=limits.max_body))
+    if ADMIN in ground.sockets:
+        duties = Duties(operator.ready, metrics.text, operator.reload, operator.note)
+        servers.append(AdminServer(ground.sockets[ADMIN].sock, duties))
+    try:
+        await _serve(servers, operator)
+    finally:
+        await lookups.close()
+        runner.close()
+
+
+async def _serve(servers: list[PluginServer | AdminServer], operator: Operator) -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in ENDING:
+        loop.add_signal_handler(number, ended.set)
+    hangups: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
+    loop.add_signal_handler(signal.SIGHUP, _put, hangups)
+    async with asyncio.TaskGroup() as group:
+        background = [
+            group.create_task(Heartbeat().beat()),
+            group.create_task(operator.watch_engine()),
+            group.create_task(operator.reload_on(hangups)),
+        ]
+        for server in servers:
+            await server.start()
+        log.info("service.started")
+        notify("READY=1")
+        await ended.wait()
+        notify("STOPPING=1")
+        for server in servers:
+            await server.close()
+        for task in background:
+            task.cancel()
+    log.info("service.stopped")
+
+
+def _put(queue: asyncio.Queue[None]) -> None:
+    """Ask for one more reload; one that is asked for already is enough."""
+    if not queue.full():
+        queue.put_nowait(None)
+
+
+def _wanted(settings: Settings) -> dict[str, Path]:
+    """Return the path of each socket by its name."""
+    wanted = {}
+    if settings.plugin is not None:
+        wanted[PLUGIN] = settings.plugin.socket
+    if settings.admin is not None:
+        wanted[ADMIN] = socket_path(settings.admin.address)
+    return wanted
+
+
+def _protected(settings: Settings) -> tuple[str, ...]:
+    """Return the paths that no container may reach: the usual ones, and our own."""
+    own = [*_wanted(settings).values(), socket_path(settings.daemon)]
+    if settings.audit.path != STANDARD_OUTPUT:
+        own.append(Path(settings.audit.path).parent)
+    if settings.pass_key is not None:
+        own.append(settings.pass_key)
+    if not settings.policy.startswith("builtin:"):
+        own.append(Path(settings.policy))
+    return tuple(dict.fromkeys((*PROTECTED, *(clean(str(path)) for path in own))))

@@ -1,0 +1,151 @@
+"""What an operator may ask and do: readiness, reload, and warnings about the engine.
+
+It knows the state of the service and nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pwd
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from authz.admin.server import Answer, Peer
+from authz.audit.record import Asked, Mode
+from authz.errors import LookupFailedError, PolicyError, Severity
+from authz.facts.questions import Question, Topic
+from authz.identity.identity import Identity, Proof
+from authz.metrics import Metrics
+from authz.policy.current import CurrentPolicy
+from authz.policy.text import problem_json, render_problems
+from authz.runner import Lookups, Runner
+
+ASKS_NO_PLUGIN = (29, 2)
+"""From this engine on, gRPC on the API's unix socket is served before any plugin is asked."""
+
+WARNING = (
+    "engine {version} serves BuildKit's gRPC on its unix socket without asking any plugin: "
+    "give nobody that socket"
+)
+
+EVERY = 5.0
+"""Seconds between two attempts to reach a daemon that has not started yet."""
+
+log = structlog.get_logger(__name__)
+
+
+class Operator:
+    """The state of the service, for the admin socket and for signals."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        policy: CurrentPolicy,
+        lookups: Lookups,
+        metrics: Metrics,
+        mode: Mode,
+    ) -> None:
+        self._runner = runner
+        self._policy = policy
+        self._lookups = lookups
+        self._metrics = metrics
+        self._mode = mode
+
+    async def ready(self) -> Answer:
+        """Say whether requests can be judged: 200, or 503 where nothing can be recorded.
+
+        ``status`` is ``ready``, ``degraded`` (what works is not all that should)
+        or ``failing``.
+        """
+        version, unreached = await self._engine()
+        problems = [self._policy.problem, unreached, self._runner.audit_problem]
+        document = {
+            "status": self._status(problems),
+            "mode": self._mode.value,
+            "policy": self._policy.snapshot.digest,
+            "daemon": version or None,
+            "warnings": [*filter(None, problems), *self._warnings(version)],
+        }
+        return Answer(503 if self._runner.audit_problem else 200, document)
+
+    async def reload(self) -> Answer:
+        """Read the policy again: 200 with its digest, or 422 with every problem."""
+        try:
+            await asyncio.to_thread(self._policy.reload)
+        except PolicyError as error:
+            self._metrics.reloads.labels("failed").inc()
+            log.error(  # noqa: TRY400  the problems are the policy's, a traceback says nothing
+                "policy.reload_failed", problems=render_problems(error.problems)
+            )
+            found = [problem_json(p) for p in error.problems if p.severity is Severity.ERROR]
+            return Answer(422, {"message": str(error), "problems": found})
+        self._metrics.reloads.labels("done").inc()
+        log.info("policy.reloaded", policy=self._policy.snapshot.digest)
+        return Answer(200, {"policy": self._policy.snapshot.digest})
+
+    async def reload_on(self, hangups: asyncio.Queue[None]) -> None:
+        """Read the policy again for every item of the queue."""
+        while True:
+            await hangups.get()
+            await self.reload()
+
+    async def note(self, what: str, peer: Peer, allowed: bool) -> None:  # noqa: FBT001  the admin socket's contract
+        """Record what was asked of the service. Raises AuditUnavailableError."""
+        method, _, target = what.partition(" ")
+        identity = Identity(
+            f"user:{_account(peer.uid)}",
+            proof=Proof.PEER,
+            uid=peer.uid,
+            gid=peer.gid,
+            pid=peer.pid,
+        )
+        await self._runner.note(Asked(method, target), identity, allowed=allowed)
+
+    async def watch_engine(self) -> None:
+        """Wait for the daemon, and say once which it is and what that means."""
+        while True:
+            version, _ = await self._engine()
+            if version:
+                break
+            await asyncio.sleep(EVERY)
+        log.info("engine.seen", version=version)
+        for warning in self._warnings(version):
+            log.warning("engine.not_guarded", problem=warning)
+
+    async def _engine(self) -> tuple[str, str]:
+        """Return the engine's version, or why it is not known."""
+        try:
+            answer = await self._lookups.answer(Question(Topic.DAEMON, ""))
+        except LookupFailedError as error:
+            return "", f"the daemon cannot be asked: {error}"
+        known: Mapping[str, Any] = answer if isinstance(answer, Mapping) else {}
+        return str(known.get("ServerVersion", "")), ""
+
+    def _status(self, problems: list[str]) -> str:
+        if self._runner.audit_problem:
+            return "failing"
+        return "degraded" if any(problems) else "ready"
+
+    def _warnings(self, version: str) -> list[str]:
+        found = [WARNING.format(version=version)] if not guarded(version) else []
+        if self._mode is Mode.SHADOW:
+            found.append("shadow mode: what the policy denies is let through, but for never rows")
+        return found
+
+
+def guarded(version: str) -> bool:
+    """Say whether an engine asks its plugins about everything; true where it is not known."""
+    numbers = version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split(".")[:2]
+    if not all(part.isdecimal() for part in numbers) or len(numbers) < len(ASKS_NO_PLUGIN):
+        return True
+    return tuple(map(int, numbers)) < ASKS_NO_PLUGIN
+
+
+def _account(uid: int) -> str:
+    """Return the account's name; ``#uid`` where there is none. A local look-up, asked rarely."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"

@@ -1,0 +1,160 @@
+"""Serves the AuthZ plugin protocol on a unix socket.
+
+It knows HTTP and the three calls of the protocol; what a question means and
+whether it may be is asked of the runner. The daemon waits for an answer without
+any limit, so whatever is wrong with a call is answered at once.
+
+Connections stay open while nobody asks: the daemon repeats a call whose
+connection broke with an empty body (moby pkg/plugins/client.go).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+
+import structlog
+from aiohttp import web
+
+from authz.errors import RefusedError
+from authz.gate import Verdict
+from authz.plugin.protocol import (
+    ACTIVATION,
+    ALLOWED,
+    message_limit,
+    read_call,
+    too_large,
+    write_answer,
+)
+from authz.runner import Runner
+from authz.wire.raw import Door, RawRequest
+
+ACTIVATE = "/Plugin.Activate"
+REQUEST = "/AuthZPlugin.AuthZReq"
+RESPONSE = "/AuthZPlugin.AuthZRes"
+
+MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
+
+READING_TIME = 2.0
+"""Seconds for the document of a call to arrive. The daemon sends it at once."""
+
+DRAINED = 64 * 1024 * 1024
+"""Bytes of a document that are read at most, most of them thrown away."""
+
+SHUTDOWN_TIME = 3.0
+"""Seconds for what is being answered when the service ends."""
+
+FOREVER = 10 * 365 * 86_400.0
+"""Seconds for which an idle connection is kept: never closed under the daemon."""
+
+_PEER = struct.Struct("3i")
+
+log = structlog.get_logger(__name__)
+
+
+class PluginServer:
+    """Answers the daemon on a listening unix socket."""
+
+    def __init__(self, sock: socket.socket, runner: Runner, *, max_body: int) -> None:
+        """Take the socket; :meth:`start` begins to answer. ``max_body`` in decoded bytes."""
+        self._sock = sock
+        self._runner = runner
+        self._max_body = max_body
+        self._callers = frozenset({0, os.geteuid()})
+        server = web.Server(self._answer, access_log=None, keepalive_timeout=FOREVER)
+        self._server = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._server.setup()
+        await web.SockSite(self._server, self._sock).start()
+
+    async def close(self) -> None:
+        """Take no more connections, finish what is being answered, and close."""
+        await self._server.cleanup()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if not self._is_daemon(request):
+            log.warning("plugin.caller_refused")
+            return _response(_refusal("only the daemon may ask"), status=403)
+        if request.method != "POST":
+            return _response(_refusal("expected a POST"), status=405)
+        if request.path == REQUEST:
+            return await self._decide(request)
+        if request.path == ACTIVATE:
+            return _response(ACTIVATION)
+        if request.path == RESPONSE:
+            # The work is done by now: a denial would hide it, not undo it.
+            return _response(ALLOWED)
+        return _response(_refusal("the plugin has no such call"), status=404)
+
+    def _is_daemon(self, request: web.BaseRequest) -> bool:
+        """Ask the kernel who connected (unix(7), SO_PEERCRED)."""
+        sock = request.transport.get_extra_info("socket") if request.transport else None
+        if sock is None:  # the peer has gone
+            return False
+        found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+        return _PEER.unpack(found)[1] in self._callers
+
+    async def _decide(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(READING_TIME):
+                document = await self._read(request)
+        except TimeoutError:
+            return await self._slow(request)
+        try:
+            raw = read_call(document, max_body=self._max_body)
+        except RefusedError as error:
+            verdict = await self._runner.refuse(_unread(), error)
+        else:
+            verdict = await self._runner.decide(raw)
+        return _response(_written(verdict))
+
+    async def _read(self, request: web.BaseRequest) -> bytes:
+        """Read the document to its end; of one that is too large only so much as shows it."""
+        limit = message_limit(self._max_body)
+        kept = bytearray()
+        drained = 0
+        async for chunk in request.content.iter_any():
+            drained += len(chunk)
+            kept += chunk[: limit + 1 - len(kept)]
+            if drained > DRAINED:
+                break
+        return bytes(kept)
+
+    async def _slow(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Refuse half a document, and close: the rest would be taken for another call."""
+        verdict = await self._runner.refuse(_unread(), too_slow())
+        response = _response(_written(verdict), status=408)
+        response.force_close()
+        del request
+        return response
+
+
+def too_slow() -> RefusedError:
+    """Return the refusal of a document that did not arrive."""
+    return RefusedError(too_large().reason, "plugin message did not arrive in time")
+
+
+def _unread() -> RawRequest:
+    """Stand in for a request that nobody could read."""
+    return RawRequest("", "", door=Door.PLUGIN)
+
+
+def _written(verdict: Verdict) -> bytes:
+    return write_answer(allow=verdict.lets_through, message=_message(verdict))
+
+
+def _message(verdict: Verdict) -> str:
+    """Return what the caller reads; what is let through in shadow mode goes without a word."""
+    return "" if verdict.lets_through else verdict.message
+
+
+def _refusal(problem: str) -> bytes:
+    return write_answer(allow=False, message=f"dockgate: refused: {problem}")
+
+
+def _response(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type=MEDIA_TYPE)

@@ -1,0 +1,280 @@
+"""Drives the gate for the doors: answers its questions, writes the record, counts.
+
+This is the only place where a judgement waits, and every wait has a limit: a
+plugin that hangs hangs the daemon for good. It is also the only place that
+catches whatever goes wrong, because a defect of ours must refuse.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Protocol
+
+import structlog
+
+from authz import gate
+from authz.audit.record import Asked, AuditRecord, Mode
+from authz.audit.redaction import Redaction
+from authz.audit.sink import Sink
+from authz.audit.ulid import Ulids
+from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
+from authz.facts.questions import MISSING, Answer, Question
+from authz.identity.chain import Method
+from authz.identity.identity import Identity
+from authz.lookups.lookup_pass import HEADER, Passes, Phase
+from authz.metrics import Metrics
+from authz.policy.current import CurrentPolicy
+from authz.policy.decision import Effect
+from authz.wire.raw import Door, RawRequest
+
+TIME_LIMIT = 2.0
+"""Seconds for one answer, look-ups and the record included."""
+
+WRITE_TIME = 0.5
+"""Seconds of those that are kept for the record."""
+
+MOST_IN_FLIGHT = 256
+"""Questions that are answered at once; more are refused at once."""
+
+MOST_ROUNDS = 4
+"""An exec names its container, that its volumes, those a path of the host."""
+
+MOST_QUESTIONS = 128
+"""Look-ups for one request. An ordinary create needs two."""
+
+LOOKUPS_AT_ONCE = 16
+"""Look-ups of all requests together; further ones wait within their time."""
+
+_PASS = HEADER.lower()
+
+log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Lookups(Protocol):
+    """Whoever answers questions."""
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the answer. Raises LookupFailedError where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a runner drives: the parts are made once, by ``authz.app``."""
+
+    methods: tuple[Method, ...]
+    policy: CurrentPolicy
+    lookups: Lookups
+    passes: Passes
+    sink: Sink
+    mode: Mode = Mode.ENFORCE
+    limits: gate.Limits = field(default_factory=gate.Limits)
+    metrics: Metrics = field(default_factory=Metrics)
+    redaction: Redaction = field(default_factory=Redaction)
+    now: Callable[[], datetime] = _now
+
+
+class Runner:
+    """Answers requests, each within its time, each with a record.
+
+    ``audit_problem`` says why the last record could not be written; it is
+    empty where it could.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        time_limit: float = TIME_LIMIT,
+        most_in_flight: int = MOST_IN_FLIGHT,
+    ) -> None:
+        self._parts = parts
+        self._time_limit = time_limit
+        self._most_in_flight = most_in_flight
+        self._in_flight = 0
+        self._ids = Ulids()
+        self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
+        self.audit_problem = ""
+
+    async def decide(self, raw: RawRequest) -> gate.Verdict:
+        """Judge one request. Raises nothing: whatever goes wrong refuses."""
+        token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
+        if token is None:
+            return await self._conclude(self._course(raw))
+        try:
+            self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
+        except RefusedError as error:
+            self._parts.metrics.passes.labels("refused").inc()
+            return await self.refuse(raw, error)
+        self._parts.metrics.passes.labels("admitted").inc()
+        return gate.Verdict(self._ids.next(), Effect.ALLOW, Reason.RULE)
+
+    async def refuse(self, raw: RawRequest, refusal: RefusedError) -> gate.Verdict:
+        """Record a refusal that was made before there was a request to judge."""
+        course = self._course(raw)
+        course.refusal = refusal
+        return await self._conclude(course)
+
+    async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
+        """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""
+        record = AuditRecord(
+            id=self._ids.next(),
+            time=self._parts.now(),
+            door=Door.ADMIN,
+            mode=self._parts.mode,
+            enforced=True,
+            identity=identity,
+            asked=request,
+            verdict=Effect.ALLOW if allowed else Effect.REFUSE,
+            reason=Reason.RULE if allowed else Reason.BAD_CREDENTIAL,
+            policy=self._parts.policy.snapshot.digest,
+        )
+        await self._write(record, self._time_limit)
+
+    def close(self) -> None:
+        """Let go of the writing thread; what it has begun it finishes."""
+        self._writer.shutdown(wait=False)
+
+    def _course(self, raw: RawRequest) -> gate.Course:
+        return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
+
+    async def _conclude(self, course: gate.Course) -> gate.Verdict:
+        """Judge, record and count, in this order."""
+        started = perf_counter()
+        self._in_flight += 1
+        self._parts.metrics.in_flight.set(self._in_flight)
+        try:
+            if self._in_flight > self._most_in_flight:
+                problem = "too many questions are in flight"
+                course.refusal = RefusedError(Reason.OVERLOADED, problem)
+            if course.refusal is None:
+                await self._judge_guarded(course)
+            verdict = await self._recorded(course, started)
+        finally:
+            self._in_flight -= 1
+            self._parts.metrics.in_flight.set(self._in_flight)
+        self._count(course, verdict, perf_counter() - started)
+        return verdict
+
+    async def _judge_guarded(self, course: gate.Course) -> None:
+        """Judge within the time; whatever goes wrong becomes the course's refusal."""
+        try:
+            async with asyncio.timeout(self._time_limit - WRITE_TIME):
+                await self._judge(course)
+        except RefusedError as error:
+            course.refusal = error
+        except LookupFailedError as error:
+            course.refusal = RefusedError(Reason.LOOKUP_FAILED, f"a look-up failed: {error}")
+        except TimeoutError:
+            course.refusal = RefusedError(Reason.TIMEOUT, "the judgement took too long")
+        except Exception:
+            log.exception("request.judgement_failed", request=course.id)
+            course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
+
+    async def _judge(self, course: gate.Course) -> None:
+        """Take the request through the gate, noting on the way what is known of it."""
+        parts = self._parts
+        course.identity = gate.authenticate(course.raw, parts.methods)
+        snapshot = parts.policy.snapshot
+        course.policy = snapshot.digest
+        prepared = gate.prepare(course.raw, course.identity, snapshot, parts.limits)
+        course.request = prepared.request
+        answers = await self._answers(prepared)
+        course.facts = gate.describe(prepared, answers)
+        course.context = gate.context(prepared, course.facts, course.began)
+        course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
+
+    async def _answers(self, prepared: gate.Prepared) -> Mapping[Question, Answer]:
+        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
+        answers: dict[Question, Answer] = {}
+        for _ in range(MOST_ROUNDS):
+            asked = gate.questions(prepared, answers)
+            if not asked:
+                return answers
+            if len(answers) + len(asked) > MOST_QUESTIONS:
+                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
+                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+            answers |= await self._asked(asked)
+        if gate.questions(prepared, answers):
+            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
+        return answers
+
+    async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+        """Ask all of these at once; the first failure ends the others."""
+        tasks: dict[Question, asyncio.Task[Answer]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for question in questions:
+                    tasks[question] = group.create_task(self._ask(question))
+        except* LookupFailedError as failures:
+            raise LookupFailedError(str(failures.exceptions[0])) from failures
+        return {question: task.result() for question, task in tasks.items()}
+
+    async def _ask(self, question: Question) -> Answer:
+        counted = self._parts.metrics.lookups
+        async with self._room:
+            try:
+                answer = await self._parts.lookups.answer(question)
+            except LookupFailedError:
+                counted.labels(question.topic.value, "failed").inc()
+                raise
+        counted.labels(question.topic.value, "missing" if answer is MISSING else "found").inc()
+        return answer
+
+    async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
+        """Write the record. A request without one is refused, whatever was decided."""
+        verdict = course.verdict()
+        took = int((perf_counter() - started) * 1e6)
+        try:
+            await self._write(course.record(verdict, took, self._parts.redaction), WRITE_TIME)
+        except AuditUnavailableError as error:
+            log.exception("audit.write_failed", request=course.id)
+            self._parts.metrics.unwritten.inc()
+            self.audit_problem = str(error)
+            course.refusal = RefusedError(
+                Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
+            )
+            return course.verdict()
+        self.audit_problem = ""
+        return verdict
+
+    async def _write(self, record: AuditRecord, seconds: float) -> None:
+        """Append, in a thread where that can wait for a disk."""
+        sink = self._parts.sink
+        if not sink.blocking:
+            sink.append(record)
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(seconds):
+                await loop.run_in_executor(self._writer, sink.append, record)
+        except TimeoutError:
+            raise AuditUnavailableError("the record was not written in time") from None
+
+    def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
+        door = course.raw.door.value
+        enforced = "yes" if verdict.enforced else "no"
+        labels = (door, verdict.effect.value, verdict.reason.value, enforced)
+        self._parts.metrics.decisions.labels(*labels).inc()
+        self._parts.metrics.seconds.labels(door).observe(seconds)
+        if verdict.effect is not Effect.ALLOW:
+            log.info(
+                _EVENTS[verdict.effect],
+                request=verdict.id,
+                who=course.identity.subject if course.identity else None,
+                action=course.facts.action if course.facts else None,
+                reason=verdict.reason.value,
+                enforced=verdict.enforced,
+            )
+
+
+_EVENTS = {Effect.DENY: "request.denied", Effect.REFUSE: "request.refused"}
