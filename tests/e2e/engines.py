@@ -2,14 +2,15 @@
 """The Docker engines that the end-to-end tests run, and how a Debian 12 machine gets them.
 
 Knows Debian's suites and packages; does not know how a daemon is started or what is tested. It
-needs nothing but the standard library, for `tests/run` calls it before any environment exists:
+needs nothing but the standard library, so that it can run before any environment exists:
 
     python3 tests/e2e/engines.py install    as root; changes nothing where all is in place
     python3 tests/e2e/engines.py list
 
 20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same
 mirror and is only unpacked, into a cache folder, with a package state of its own: the system's apt
-sees nothing. `DOCKGATE_TEST_CACHE` moves that folder.
+sees nothing. A tree of Debian with Python, from which images are made, comes the same way.
+`DOCKGATE_TEST_CACHE` moves that folder.
 """
 
 import fcntl
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,7 @@ NAMES = ("20.10", "26.1")
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static")
+_APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _SUITE = "trixie"
 _SUITE_PACKAGES = (
     "docker.io",
@@ -37,6 +39,8 @@ _SUITE_PACKAGES = (
     "runc",
     "tini",
 )
+_BASE_SUITE = "bookworm"
+_BASE_PACKAGES = ("base-files", "coreutils", "dash", "libc-bin", "python3-venv")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # The programs of a suite that must run here. Debian 12 has glibc 2.36: dockerd, containerd and the
@@ -90,6 +94,20 @@ def install() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs install once
         _install_system()
         _install_suite(cache)
+        _install_base(cache)
+
+
+def debian_with_python() -> Path:
+    """Return the tree of a small Debian 12 with a shell, Python and venv. Raises EngineError."""
+    tree = _base(_cache())
+    if not tree.exists():
+        raise EngineError(f"no {tree} (tests/e2e/engines.py install)")
+    return tree
+
+
+def cached(name: str) -> Path:
+    """Return a place, perhaps empty yet, for something that is dear to make: it outlives a run."""
+    return _cache() / name
 
 
 def _system_engine(name: str) -> Engine:
@@ -130,12 +148,16 @@ def _tree(cache: Path) -> Path:
     return cache / _SUITE / "root"
 
 
+def _base(cache: Path) -> Path:
+    return cache / _BASE_SUITE / "root"
+
+
 def _install_system() -> None:
-    missing = [name for name in _SYSTEM_PACKAGES if not _is_installed(name)]
+    missing = [name for name in _system_packages() if not _is_installed(name)]
     if not missing:
         return
     _say(f"installing {' '.join(missing)}")
-    _run(["apt-get", "-q", "update"])
+    _update()
     with _services_stay_down():
         _run(
             [
@@ -149,6 +171,12 @@ def _install_system() -> None:
                 *missing,
             ]
         )
+
+
+def _system_packages() -> Sequence[str]:
+    # Where the kernel has AppArmor the daemon loads a profile, and cannot without its parser.
+    confined = _APPARMOR.exists() and _APPARMOR.read_text().startswith("Y")
+    return (*_SYSTEM_PACKAGES, "apparmor") if confined else _SYSTEM_PACKAGES
 
 
 def _is_installed(package: str) -> bool:
@@ -171,39 +199,77 @@ def _services_stay_down() -> Iterator[None]:
 
 
 def _install_suite(cache: Path) -> None:
-    tree = _tree(cache)
+    with _new_tree(_tree(cache), _SUITE_PACKAGES, _SUITE) as apt:
+        if apt is None:
+            return
+        apt.run("download", *_SUITE_PACKAGES)
+        apt.unpack()
+        _check_programs(apt.tree)
+
+
+def _install_base(cache: Path) -> None:
+    """Unpack, and configure nothing: Python needs no more, and it takes seconds."""
+    with _new_tree(_base(cache), _BASE_PACKAGES, _BASE_SUITE) as apt:
+        if apt is None:
+            return
+        nothing = apt.folder / "status"
+        nothing.touch()  # nothing is installed, so everything that is needed gets downloaded
+        apt.options["Dir::State::status"] = nothing
+        apt.run("--yes", "--no-install-recommends", "--download-only", "install", *_BASE_PACKAGES)
+        for name in ("bin", "lib", "lib64", "sbin"):
+            (apt.tree / "usr" / name).mkdir(parents=True)
+            (apt.tree / name).symlink_to(f"usr/{name}")  # else the packages make a folder
+        apt.unpack()
+
+
+@contextmanager
+def _new_tree(tree: Path, packages: Sequence[str], suite: str) -> Iterator["_PrivateApt | None"]:
+    """Let a tree be made beside its place, and move it there when all went well.
+
+    Yields None where the tree is there already: one that exists is whole.
+    """
     if tree.exists():
+        yield None
         return
-    _say(f"unpacking {' '.join(_SUITE_PACKAGES)} of {_SUITE} into {tree}")
+    _say(f"unpacking {' '.join(packages)} of {suite} into {tree}")
     tree.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=tree.parent) as name:
-        scratch = Path(name)
-        _download(scratch)
-        unpacked = scratch / "root"
-        for archive in sorted(scratch.glob("*.deb")):
-            _run(["dpkg", "-x", str(archive), str(unpacked)])
-        _check_programs(unpacked)
-        unpacked.rename(tree)  # the last step: a tree that exists is whole
+        apt = _PrivateApt(Path(name), suite)
+        yield apt
+        apt.tree.rename(tree)
 
 
-def _download(folder: Path) -> None:
-    """Fetch the suite's packages into `folder`, with an apt state inside it of its own."""
-    signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
-    sources = folder / "sources.list"
-    sources.write_text(f"deb {signed}{_mirror()} {_SUITE} main\n")
-    (folder / "state/lists/partial").mkdir(parents=True)
-    (folder / "cache/archives/partial").mkdir(parents=True)
-    private = {
-        "Dir::Etc::SourceList": sources,
-        "Dir::Etc::SourceParts": "-",
-        "Dir::State": folder / "state",
-        "Dir::State::status": "/var/lib/dpkg/status",
-        "Dir::Cache": folder / "cache",
-        "APT::Sandbox::User": "root",  # the folder is closed to the user _apt
-    }
-    options = [word for key, value in private.items() for word in ("-o", f"{key}={value}")]
-    _run(["apt-get", "-q", *options, "update"])
-    _run(["apt-get", "-q", *options, "download", *_SUITE_PACKAGES], cwd=folder)
+class _PrivateApt:
+    """Downloads packages of a suite into `folder`, with an apt state inside it of its own."""
+
+    def __init__(self, folder: Path, suite: str) -> None:
+        self.folder = folder
+        self.tree = folder / "root"
+        self.tree.mkdir(mode=0o755)
+        sources = folder / "sources.list"
+        signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
+        sources.write_text(f"deb {signed}{_mirror()} {suite} main\n")
+        (folder / "state/lists/partial").mkdir(parents=True)
+        (folder / "cache/archives/partial").mkdir(parents=True)
+        self.options: dict[str, Path | str] = {
+            "Dir::Etc::SourceList": sources,
+            "Dir::Etc::SourceParts": "-",
+            "Dir::State": folder / "state",
+            "Dir::State::status": "/var/lib/dpkg/status",
+            "Dir::Cache": folder / "cache",
+            "APT::Sandbox::User": "root",  # the folder is closed to the user _apt
+        }
+        self.run("update")
+
+    def run(self, *words: str) -> None:
+        """Run apt-get in the folder."""
+        options = [word for key, value in self.options.items() for word in ("-o", f"{key}={value}")]
+        _run(["apt-get", "-q", *options, *words], cwd=self.folder)
+
+    def unpack(self) -> None:
+        """Unpack every package that was downloaded into the tree."""
+        for archive in sorted(self.folder.rglob("*.deb")):
+            _run(["dpkg", "-x", str(archive), str(self.tree)])
 
 
 def _mirror() -> str:
@@ -215,8 +281,14 @@ def _mirror() -> str:
             match line.split():
                 case [uri, suite, codename, "main", "Debian"] if release in {suite, codename}:
                     return uri
-        _run(["apt-get", "-q", "update"])  # the origin is known only from a downloaded index
+        _update()  # the origin is known only from a downloaded index
     raise EngineError(f"apt has no source of Debian {release} main, whose mirror could be used")
+
+
+def _update() -> None:
+    """Renew apt's lists; where that fails (another apt runs), what follows says what is missing."""
+    with suppress(EngineError):
+        _run(["apt-get", "-q", "update"])
 
 
 def _codename() -> str:
