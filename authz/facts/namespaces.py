@@ -38,7 +38,7 @@ def namespace_facts(
     yield Fact("ipc", _ipc(text(host, "IpcMode"), known, version, stored=stored))
     yield Fact("uts", _host_or(text(host, "UTSMode"), "private", "UTSMode"))
     yield Fact("userns", _userns(text(host, "UsernsMode"), known))
-    yield Fact("cgroupns", _cgroupns(host, known, version))
+    yield Fact("cgroupns", _cgroupns(host, known, version, stored=stored))
 
 
 def shared_with(mode: str, known: Known) -> str:
@@ -68,15 +68,20 @@ def _userns(mode: str, known: Known) -> str:
     return _host_or(mode, "", "UsernsMode") or defaults.userns(known)
 
 
-def _cgroupns(host: Document, known: Known, version: tuple[int, int] | None) -> str:
+def _cgroupns(
+    host: Document, known: Known, version: tuple[int, int] | None, *, stored: bool
+) -> str:
     """Return the control group namespace; the old default is the host's where groups are old.
 
     From daemon/daemon_unix.go (adaptContainerSettings) and the create route,
-    which also gives privileged containers the host's on control groups v1.
+    which also gives privileged containers the host's on control groups v1. On
+    those a stored ``host`` is what every container has that asked for nothing.
     """
     mode = text(host, "CgroupnsMode")
     if mode == "private":
         return mode
+    if stored and defaults.has_old_control_groups(known):
+        return "default"
     by_version = version is not None and version < _CGROUP_PRIVATE_SINCE
     if _host_or(mode, "", "CgroupnsMode"):
         return mode

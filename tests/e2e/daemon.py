@@ -279,12 +279,14 @@ class Dockerd:
     def raw(self, request: bytes, timeout: float = 30) -> bytes:
         """Send these very bytes and return all that comes back until the daemon closes.
 
-        Put `Connection: close` among the headers, or it raises TimeoutError after `timeout` s.
+        Put `Connection: close` among the headers, or it raises TimeoutError after `timeout` s. The
+        daemon may answer and close before it has read everything; then the rest is not sent.
         """
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
             connection.connect(str(self.socket))
-            connection.sendall(request)
+            with suppress(BrokenPipeError):
+                connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     # Within

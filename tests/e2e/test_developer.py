@@ -145,7 +145,6 @@ def test_the_host_stays_the_hosts(options, daemon):
         ("exec privileged true", "target.privileged"),
         ("start stopped", "target.privileged"),
         ("restart privileged", "target.privileged"),
-        ("attach --no-stdin privileged", "target.privileged"),
         ("cp /etc/hostname plain:/", "body.opaque:archive"),
         ("commit privileged stolen", "target.privileged"),
     ],
@@ -158,6 +157,15 @@ def test_existing_containers_carry_their_isolation(command, fact, daemon):
     assert done.returncode != 0
     assert "dockgate: denied: " in done.stderr
     assert fact in done.stderr
+
+
+def test_a_refused_attach_is_in_the_record(gate, daemon):
+    """For a connection that was to be taken over the CLI prints the status alone."""
+    done = daemon.docker("attach", "--no-stdin", "privileged", check=False)
+    assert "received 403" in done.stderr
+    refused = gate.denied()[-1]
+    assert refused["request"]["action"] == "container.attach"
+    assert "target.privileged:true" in [fact["fact"] for fact in refused["facts"]]
 
 
 def test_every_refusal_is_in_the_record(gate, daemon):

@@ -117,3 +117,13 @@ def test_what_no_engine_takes_is_refused(member, value):
     """Values are case-sensitive and closed."""
     with pytest.raises(RefusedError, match="expected"):
         facts(**{member: value})
+
+
+@pytest.mark.parametrize(("version", "expected"), [("1", "default"), ("2", "host")])
+def test_a_stored_host_control_group_is_the_default_of_old_groups(version, expected):
+    """Every container has it there that asked for nothing."""
+    known = a_known(daemon={"CgroupVersion": version, "SecurityOptions": []})
+
+    facts = words(namespace_facts({"CgroupnsMode": "host"}, known, version=None, stored=True))
+
+    assert f"cgroupns:{expected}" in facts
