@@ -5,12 +5,13 @@ an answer beside the object itself. Whatever else comes back is a failure,
 never a guess.
 """
 
+import asyncio
 import json
+import re
 import ssl
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from yarl import URL
@@ -35,6 +36,12 @@ TIME_LIMIT = 1.5
 _OK = 200
 _NOT_FOUND = 404
 
+_NO_ROUTE = "page not found"
+"""What the daemon's router says; it knows nothing about any object (moby api/server/server.go)."""
+
+_TCP = re.compile(r"tcp://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_LAST_PORT = 65535
+
 
 class DaemonLookups:
     """A client for inspect requests, over ``unix:///path`` or ``tcp://host:port``."""
@@ -55,19 +62,22 @@ class DaemonLookups:
         self._socket, self._origin = _parse(address, secure=tls is not None)
         self._passes = passes
         self._tls = tls
-        self._time_limit = aiohttp.ClientTimeout(total=time_limit)
+        self._time_limit = time_limit
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._daemon: tuple[float, Answer] | None = None
+        self._daemon_asked = asyncio.Lock()
 
     async def answer(self, question: Question) -> Answer:
         """Return the inspect document, or MISSING. Raises LookupFailedError for anything else."""
-        if question.topic is not Topic.DAEMON:
-            return await self._ask(question)
-        if self._daemon is None or self._daemon[0] <= self._clock():
-            answer = await self._ask(question)
-            self._daemon = (self._clock() + DAEMON_LASTS, answer)
-        return self._daemon[1]
+        where = target(question)
+        try:
+            async with asyncio.timeout(self._time_limit):
+                if question.topic is Topic.DAEMON:
+                    return await self._of_daemon(where)
+                return await self._ask(where)
+        except TimeoutError:
+            raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -75,18 +85,26 @@ class DaemonLookups:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, question: Question) -> Answer:
-        where = target(question)
+    async def _of_daemon(self, where: str) -> Answer:
+        """Return what ``GET /info`` says; who asks meanwhile waits for the same answer."""
+        async with self._daemon_asked:
+            if self._daemon is None or self._daemon[0] <= self._clock():
+                answer = await self._ask(where)
+                if answer is MISSING:
+                    raise LookupFailedError(f"{METHOD} {where}: status {_NOT_FOUND}")
+                self._daemon = (self._clock() + DAEMON_LASTS, answer)
+            return self._daemon[1]
+
+    async def _ask(self, where: str) -> Answer:
         try:
             status, body = await self._get(where)
-        except TimeoutError:
-            raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
             raise LookupFailedError(f"{METHOD} {where}: {error}") from error
         document = _object(where, status, body)
         if status == _OK:
             return document
-        if status == _NOT_FOUND and "message" in document and question.topic is not Topic.DAEMON:
+        message = document.get("message")
+        if status == _NOT_FOUND and isinstance(message, str) and message not in {"", _NO_ROUTE}:
             return MISSING
         raise LookupFailedError(f"{METHOD} {where}: status {status}")
 
@@ -98,7 +116,6 @@ class DaemonLookups:
             URL(self._origin + where, encoded=True),
             headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
             allow_redirects=False,
-            timeout=self._time_limit,
         )
         async with request as response:
             chunks: list[bytes] = []
@@ -121,6 +138,7 @@ class DaemonLookups:
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(),  # the whole question has a limit instead
                 trust_env=False,
             )
         return self._session
@@ -128,11 +146,12 @@ class DaemonLookups:
 
 def _parse(address: str, *, secure: bool) -> tuple[str, str]:
     """Return the path of a socket, or nothing, and the origin of URLs."""
-    parts = urlsplit(address)
-    if parts.scheme == "unix" and not parts.netloc and len(parts.path) > 1:
-        return parts.path, "http://docker"
-    if parts.scheme == "tcp" and parts.netloc and not parts.path:
-        return "", f"{'https' if secure else 'http'}://{parts.netloc}"
+    path = address.removeprefix("unix://")
+    if path != address and path.startswith("/") and path != "/" and "\0" not in path:
+        return path, "http://docker"
+    tcp = _TCP.fullmatch(address)
+    if tcp and 0 < int(tcp["port"]) <= _LAST_PORT:
+        return "", f"{'https' if secure else 'http'}://{tcp['host']}:{tcp['port']}"
     raise ConfigurationError(
         f"daemon: is {address!r}; expected unix:///path/to.sock or tcp://host:port"
     )

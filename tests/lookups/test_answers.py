@@ -1,0 +1,58 @@
+"""Each question goes to whoever can answer it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from authz.errors import LookupFailedError
+from authz.facts.questions import Question, Topic
+from authz.lookups.answers import Lookups
+from authz.lookups.daemon import DaemonLookups
+from authz.lookups.lookup_pass import Passes, load_key
+from authz.lookups.paths import PathLookups
+
+
+@pytest.fixture
+async def lookups(tmp_path):
+    """Return both, with a daemon that calls every object ``4b``."""
+
+    async def serve(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"Id":"4b"}')
+        writer.close()
+
+    server = await asyncio.start_unix_server(serve, tmp_path / "docker.sock")
+    daemon = DaemonLookups(f"unix://{tmp_path}/docker.sock", Passes(load_key(None)))
+    both = Lookups(daemon, PathLookups(host_root=Path("/")))
+    yield both
+    await both.close()
+    server.close()
+
+
+@pytest.mark.parametrize("topic", [topic for topic in Topic if topic is not Topic.PATH])
+async def test_the_daemon_tells_about_its_objects(lookups, topic):
+    """And about itself."""
+    assert await lookups.answer(Question(topic, "x")) == {"Id": "4b"}
+
+
+async def test_the_file_system_tells_about_paths(lookups, tmp_path):
+    """The daemon is not asked."""
+    (tmp_path / "link").symlink_to("/etc")
+
+    assert await lookups.answer(Question(Topic.PATH, f"{tmp_path}/link")) == {"path": "/etc"}
+
+
+async def test_a_failure_of_either_is_a_failure(lookups):
+    """Nothing is made up on the way."""
+    for question in (Question(Topic.PATH, "etc"), Question(Topic.VOLUME, "..")):
+        with pytest.raises(LookupFailedError):
+            await lookups.answer(question)
+
+
+async def test_closing_ends_the_connections(lookups):
+    """A question afterwards makes new ones."""
+    await lookups.answer(Question(Topic.DAEMON, ""))
+    await lookups.close()
+
+    assert await lookups.answer(Question(Topic.CONTAINER, "x")) == {"Id": "4b"}
