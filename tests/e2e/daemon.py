@@ -280,14 +280,19 @@ class Dockerd:
         """Send these very bytes and return all that comes back until the daemon closes.
 
         Put `Connection: close` among the headers, or it raises TimeoutError after `timeout` s. The
-        daemon may answer and close before it has read everything; then the rest is not sent.
+        daemon may answer and close before it has read everything; then the rest is not sent, and
+        the answer may be cut off or lost.
         """
+        answer = bytearray()
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(timeout)
             connection.connect(str(self.socket))
             with suppress(BrokenPipeError):
                 connection.sendall(request)
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+            with suppress(ConnectionResetError):
+                while part := connection.recv(65536):
+                    answer += part
+        return bytes(answer)
 
     # Within
 
