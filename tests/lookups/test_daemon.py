@@ -353,15 +353,6 @@ async def test_what_is_no_name_is_not_sent(start):
     assert scripted.requests == []
 
 
-async def test_a_proxy_in_the_environment_is_not_used(start, monkeypatch):
-    """Passes go to the daemon and to nobody else."""
-    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")
-    _, lookups = await start(says(200, {"Id": "4b"}))
-
-    assert await lookups.answer(WEB) == {"Id": "4b"}
-
-
 async def test_a_cookie_is_not_kept(start):
     """Each question stands alone."""
     scripted, lookups = await start(says(200, {}, head="Set-Cookie: a=b; Path=/\r\n"))
@@ -455,8 +446,10 @@ async def test_closing_twice_is_harmless(start):
     await lookups.close()
 
 
-async def test_a_daemon_on_tcp_answers():
-    """For tests and for daemons on another host."""
+async def test_a_daemon_on_tcp_answers(monkeypatch):
+    """Without a proxy that the environment names: passes go to the daemon and to nobody else."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
     scripted = ScriptedDaemon([says(200, {"Id": "4b"})])
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
