@@ -29,7 +29,7 @@ TENANT_LABEL = "dockgate.tenant"
 SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user"})
 """Keys of a given table that are not members of the daemon's inspect document."""
 
-_ORDINARY = {"IpcMode": "private"}
+ORDINARY = {"IpcMode": "private"}
 """What a daemon stores where nothing was asked for; empty would mean an engine of long ago."""
 
 
@@ -137,7 +137,7 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
     if topic is Topic.CONTAINER:
         config = dict(document.get("Config", {}))
         config["Labels"] = {**config.get("Labels", {}), **labels}
-        host = {**_ORDINARY, **document.get("HostConfig", {})}
+        host = {**ORDINARY, **document.get("HostConfig", {})}
         return {"Id": key, "Name": f"/{key}", **document, "HostConfig": host, "Config": config}
     if topic is Topic.EXEC:
         process = {"user": table.get("user", ""), **document.get("ProcessConfig", {})}
@@ -153,3 +153,23 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
     if topic is Topic.PATH:
         return {"path": key, **document}
     return {"Name": key, **document, "Labels": {**document.get("Labels", {}), **labels}}
+
+
+def stored_container(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a daemon would store for the body of a create, as far as facts need it."""
+    host = body.get("HostConfig") or {}
+    networks = (body.get("NetworkingConfig") or {}).get("EndpointsConfig") or {}
+    return {
+        "Name": f"/{name}",
+        "Config": {key: value for key, value in body.items() if key not in _NOT_CONFIG},
+        "HostConfig": {
+            **{key: value for key, value in host.items() if value is not None},
+            "IpcMode": host.get("IpcMode") or ORDINARY["IpcMode"],
+            # An empty list is stored as one; only null is replaced by the daemon's own.
+            **{key: host.get(key) for key in ("MaskedPaths", "ReadonlyPaths")},
+        },
+        "NetworkSettings": {"Networks": networks},
+    }
+
+
+_NOT_CONFIG = frozenset({"HostConfig", "NetworkingConfig"})

@@ -23,9 +23,10 @@ from authz.cli.options import (
     policy_option,
     snapshot_or_exit,
 )
-from authz.cli.scratch import INFO, Judge, ScratchDaemon
+from authz.cli.scratch import Judge, ScratchDaemon
+from authz.cli.scratch_objects import ScratchObjects
 from authz.errors import ConfigurationError
-from authz.facts.questions import Question, Topic
+from authz.facts.facts import Fact
 from authz.gate import Verdict
 from authz.policy.decision import Effect
 from authz.rehearse import Rehearsal, rehearse
@@ -36,6 +37,12 @@ TIME_LIMIT = 60
 
 ELSEWHERE = ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_TLS")
 """Variables that would lead the client to another daemon."""
+
+UNKNOWN = (
+    "\non:unknown is an object that this empty daemon does not have. "
+    "Describe it in a file for --given:\n  [container.web]\n  owner = 'user:alice'"
+)
+"""What to do about it."""
 
 HELP = """Judge what a docker command would send. Nothing reaches a daemon.
 
@@ -72,7 +79,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     if shutil.which(client[0]) is None:
         fail(f"there is no command {client[0]!r} on this machine", USAGE)
     try:
-        answers = {Question(Topic.DAEMON, ""): INFO, **read_given(given)}
+        answers = ScratchObjects(read_given(given))
     except ConfigurationError as error:
         fail(str(error), USAGE)
     seen: list[tuple[RawRequest, Rehearsal]] = []
@@ -80,6 +87,8 @@ def command(  # noqa: PLR0913  one parameter for each option
     def judge(raw: RawRequest) -> tuple[Verdict, str]:
         result = rehearse(raw, identity, snapshot, answers)
         seen.append((raw, result))
+        if result.verdict.lets_through:
+            answers.made(result.operation, raw)
         return result.verdict, result.operation
 
     said = _run(client, judge)
@@ -122,6 +131,12 @@ def _print(seen: list[tuple[RawRequest, Rehearsal]], *, as_json: bool) -> None:
         return
     for _, result in seen:
         report.echo(result, verbose=False)
+    if any("on:unknown" in map(str, _facts(result)) for _, result in seen):
+        click.echo(UNKNOWN)
+
+
+def _facts(result: Rehearsal) -> list[Fact]:
+    return [outcome.fact for outcome in result.record.outcomes]
 
 
 def _case(raw: RawRequest, result: Rehearsal) -> dict[str, Any]:
