@@ -14,7 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
-_PEER = struct.Struct("3i")
+from authz.errors import AuditUnavailableError
+
+_PEER = struct.Struct("iII")
+"""``struct ucred`` of <sys/socket.h>: the ids are unsigned."""
 ROOT = 0
 
 
@@ -87,14 +90,17 @@ class AdminServer:
     async def _reload(self, request: web.Request) -> web.Response:
         peer = _peer(request)
         allowed = peer.uid == ROOT
-        await self._duties.note(f"{request.method} {request.path}", peer, allowed)
+        try:
+            await self._duties.note(f"{request.method} {request.path}", peer, allowed)
+        except AuditUnavailableError as error:
+            return _json(Answer(503, {"message": f"not done, as it cannot be recorded: {error}"}))
         if not allowed:
             return _json(Answer(403, {"message": f"uid {peer.uid} may not; expected uid {ROOT}"}))
         return _json(await self._duties.reload())
 
 
 def _json(answer: Answer) -> web.Response:
-    text = json.dumps(answer.document, indent=2) + "\n"
+    text = json.dumps(dict(answer.document), indent=2) + "\n"
     return web.Response(text=text, status=answer.status, content_type="application/json")
 
 
