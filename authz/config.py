@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from authz.errors import ConfigurationError
 
@@ -21,6 +22,10 @@ ENVIRONMENT_PREFIX = "DOCKGATE_"
 
 OUTSIDE = frozenset({"DOCKGATE_CONFIG"})
 """Variables with the prefix that are not settings."""
+
+
+EXPECTED = {"path_type": "expected a path, as text", "model_type": "expected a table"}
+"""What to say for kinds of errors of pydantic."""
 
 
 class Section(BaseModel):
@@ -84,12 +89,13 @@ def load_settings(path: Path | None, environ: Mapping[str, str] = os.environ) ->
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, path)) from None
+        raise ConfigurationError(_explain(error, path, environ)) from None
     if settings.plugin is None:
         raise ConfigurationError(
             f"{path}: no door is configured; expected a [plugin] table with a socket"
         )
-    return _absolute(settings, path.resolve().parent if path else Path.cwd())
+    start = path.resolve().parent if path else Path.cwd()
+    return _absolute(settings, settings.plugin, start)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -104,7 +110,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _over(written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Lay the environment's scalars over what the file says."""
+    """Lay the environment's scalars over what the file says.
+
+    Raises ConfigurationError for a variable that looks for its key in a
+    scalar: what the file says there would be lost without a word.
+    """
     merged = dict(written)
     for name in sorted(environ):
         if not name.startswith(ENVIRONMENT_PREFIX) or name in OUTSIDE:
@@ -112,14 +122,16 @@ def _over(written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]
         *tables, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
         place = merged
         for table in tables:
-            inner = place.get(table)
-            place[table] = place = dict(inner) if isinstance(inner, dict) else {}
+            inner = place.get(table, {})
+            if not isinstance(inner, dict):
+                raise ConfigurationError(f"{name}: {table} is {inner!r}; expected a table")
+            place[table] = place = dict(inner)
         place[key] = environ[name]
     return merged
 
 
 def _unix_address(value: str) -> str:
-    if not value.startswith("unix:///"):
+    if not value.startswith("unix:///") or value.endswith("/"):
         raise ValueError(f"is {value!r}; expected unix:///path/to.sock")
     return value
 
@@ -129,7 +141,7 @@ def socket_path(address: str) -> Path:
     return Path(address.removeprefix("unix://"))
 
 
-def _absolute(settings: Settings, start: Path) -> Settings:
+def _absolute(settings: Settings, plugin: Plugin, start: Path) -> Settings:
     """Let relative paths start at the file's folder."""
     update: dict[str, Any] = {}
     if not settings.policy.startswith("builtin:"):
@@ -137,10 +149,7 @@ def _absolute(settings: Settings, start: Path) -> Settings:
     if settings.pass_key:
         update["pass_key"] = start / settings.pass_key
     update["host_root"] = start / settings.host_root
-    if settings.plugin:
-        update["plugin"] = settings.plugin.model_copy(
-            update={"socket": start / settings.plugin.socket}
-        )
+    update["plugin"] = plugin.model_copy(update={"socket": start / plugin.socket})
     if settings.audit.path != "-":
         update["audit"] = settings.audit.model_copy(
             update={"path": str(start / settings.audit.path)}
@@ -148,16 +157,22 @@ def _absolute(settings: Settings, start: Path) -> Settings:
     return settings.model_copy(update=update)
 
 
-def _explain(error: ValidationError, path: Path | None) -> str:
-    where = path or "environment"
+def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, str]) -> str:
+    """Say what is wrong with each key, and whether the file or a variable says so."""
     lines = []
     for problem in error.errors(include_url=False):
         key = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: {key} is not a setting")
-        elif problem["type"] == "value_error":
-            lines.append(f"{where}: {key} {problem['ctx']['error']}")
-        else:
-            expected = problem["msg"][0].lower() + problem["msg"][1:]
-            lines.append(f"{where}: {key} is {problem['input']!r}; {expected}")
+        variable = ENVIRONMENT_PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+        where = variable if variable in environ else path or "environment"
+        lines.append(f"{where}: {key} {_fault(problem)}")
     return "\n".join(lines)
+
+
+def _fault(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "is not a setting"
+    if problem["type"] == "value_error":
+        return str(problem["ctx"]["error"])
+    # Pydantic's own words name classes of Python for these.
+    expected = EXPECTED.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
+    return f"is {problem['input']!r}; {expected}"
