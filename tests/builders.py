@@ -1,13 +1,15 @@
 """Canonical requests, inspect documents and answers for tests, valid by default."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from authz.docker.request import ApiRequest
-from authz.docker.routes import Operation
+from authz.docker.routes import Operation, load_operations
 from authz.facts.known import FactSettings, Known
 from authz.facts.questions import Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
+from authz.wire.raw import BodyState, RawRequest
 
 ALICE = Identity("user:alice", tenant="red")
 
@@ -166,6 +168,29 @@ def an_api_request(  # noqa: PLR0913  one keyword for each part of a request
         query=query or {},
         body=body,
         unknown_fields=unknown_fields,
+    )
+
+
+def operation_named(name: str) -> Operation:
+    """Return a row of the table of operations."""
+    return next(row for row in load_operations() if row.name == name)
+
+
+def a_raw_request(
+    method: str = "POST",
+    target: str = "/v1.45/containers/create",
+    body: Any = b"",
+    *,
+    media: str | None = "application/json",
+    state: BodyState = BodyState.COMPLETE,
+) -> RawRequest:
+    """Return a request as a door received it; a body that is no bytes is written as JSON."""
+    return RawRequest(
+        method=method,
+        target=target,
+        headers=() if media is None else (("Content-Type", media),),
+        body=body if isinstance(body, bytes) else json.dumps(body).encode(),
+        body_state=state,
     )
 
 
