@@ -11,8 +11,8 @@ Source of the rules: Go, src/encoding/json/decode.go, fold.go and scanner.go.
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NoReturn, TypeAlias
 
 from authz.errors import Reason, RefusedError
@@ -86,14 +86,13 @@ def quoted(value: Json) -> str:
     return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
 
 
-@lru_cache(maxsize=4096)
 def fold(name: str) -> str:
     """Return the spelling that all names share which Go takes for the same member.
 
     Go compares by Unicode simple folding. Python has the full folding only, so
     where that gives several characters the lower-case letter stands in, if it
     is one character. For names in ASCII just two other letters count: U+017F
-    is an s and U+212A a k.
+    is an s and U+212A a k. Nothing is remembered: callers choose the names.
     """
     return name.lower() if name.isascii() else "".join(map(_fold_letter, name))
 
@@ -122,8 +121,7 @@ def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     """Build an object; Go merges the values of a repeated name."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        [(twice, _)] = Counter(name for name, _ in pairs).most_common(1)
         raise _UnreadableError(f"has the member {quoted(twice)} twice in one object")
     return members
 
@@ -149,8 +147,9 @@ def _inspect(value: Json, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if _SURROGATE.search(text):
-        raise _UnreadableError(f"has half of a surrogate pair in {quoted(text)}")
+    if half := _SURROGATE.search(text):
+        # The text around it may be a secret.
+        raise _UnreadableError(f"has half of a surrogate pair, {quoted(half[0])}")
 
 
 def _fold_letter(letter: str) -> str:
