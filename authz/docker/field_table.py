@@ -8,7 +8,8 @@ shape in which requests are read; it sees no request.
 ``query:`` and an operation. A row without a name embeds another structure, as
 Go does. ``meaning`` says what becomes of the member: ``fact`` (``note`` names
 the kinds), ``harmless`` (``note`` says why), ``struct`` (its own rows say),
-``legacy`` (only old daemons apply it, so it is refused unless empty).
+``legacy`` (only old daemons apply it, so it is refused unless it is a zero value;
+an empty list is none).
 """
 
 import csv

@@ -59,7 +59,7 @@ def read_query(
     for an integer that is none and for JSON that does not read one way.
     """
     described = structures().get(f"query:{operation.name}", Struct())
-    query: Query = {}
+    query: dict[str, list[str]] = {}
     unknown: list[str] = []
     for name, value in pairs:
         known = described.exact(name)
@@ -68,9 +68,10 @@ def read_query(
             continue
         _check_parameter(known.go, name, value)
         if name in query and known.go.form is not Form.LIST:
-            refuse(f"query.{name}", f"comes twice, the second time as {quoted(value)}")
-        query[name] = (*query.get(name, ()), value)
-    return query, tuple(dict.fromkeys(unknown))
+            # Its value is not shown, because it may be a secret (buildargs).
+            refuse(f"query.{name}", "comes twice; expected it once")
+        query.setdefault(name, []).append(value)
+    return {name: tuple(values) for name, values in query.items()}, tuple(dict.fromkeys(unknown))
 
 
 class _Reading:
@@ -164,7 +165,8 @@ def _note_unknown(unknown: list[str], prefix: str, name: str, *, empty: bool) ->
 
 
 def _refuse_legacy(place: str, value: Json) -> None:
-    if not is_empty(value):
+    """Refuse all but what changes nothing: an empty list is no null in MaskedPaths."""
+    if isinstance(value, list) or not is_empty(value):
         problem = f"is {quoted(value)}; only old daemons apply it there"
         raise RefusedError(Reason.LEGACY_FORM, f"{place} {problem}")
 
