@@ -24,7 +24,7 @@ Version = tuple[int, int]
 OLDEST: Version = (1, 24)
 """Below it daemons take HostConfig in the body of start, and more."""
 
-_VISIBLE = re.compile(r"[!-~]+")
+_QUERY = re.compile(r"[!\"$-~]*")
 _PATH = re.compile(r"[A-Za-z0-9/._~!$&'()*+,=:@%-]+")
 _VERSIONED = re.compile(r"/v(?P<version>[0-9.]+)(?P<path>/.*)", re.DOTALL)
 _VERSION = re.compile(r"(?P<major>1)\.(?P<minor>0|[1-9][0-9]?)")
@@ -57,9 +57,12 @@ def read_target(method: str, target: str) -> Target:
     """
     written, _, query = target.partition("?")
     if not target.startswith("/"):
-        refuse("target", f"is {quoted(target)}; expected a path that starts with a slash")
-    if not _VISIBLE.fullmatch(target) or "#" in target or not _PATH.fullmatch(written):
-        refuse("target", f"is {quoted(target)}, which has a character that no client needs there")
+        refuse("target", f"is {quoted(written)}; expected a path that starts with a slash")
+    if not _PATH.fullmatch(written):
+        refuse("path", f"{quoted(written)} has a character that no client needs there")
+    if not _QUERY.fullmatch(query):
+        # A parameter may be a secret, so the query is not shown.
+        refuse("query", "has a character that no client needs there")
     path = _clean(written)
     version, below = _split(path)
     operations, variables = match(method, below)
