@@ -1,0 +1,107 @@
+"""Documentation that is held to the code: nothing is missing, nothing is invented."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from authz.cli.main import COMMANDS
+from authz.config import Settings
+from authz.errors import Reason
+from authz.metrics import Metrics
+
+ROOT = Path(__file__).parents[1]
+RUNNING = (ROOT / "docs" / "reference" / "running.md").read_text()
+EVENT = re.compile(
+    r"log\.(?:info|warning|error|exception)\((?:  # [^\n]*)?\s*\"([a-z_.]+)\""
+    r"|: \"(request\.[a-z]+)\""
+)
+
+
+def first_cells(heading: str) -> set[str]:
+    """Return what stands in code quotes in the first column of the table below a heading."""
+    section = RUNNING.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return {word for row in rows for word in re.findall(r"`([^`]+)`", row)}
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> set[str]:
+    """Return every setting, tables spelt out."""
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = [
+            each
+            for each in (field.annotation, *getattr(field.annotation, "__args__", ()))
+            if isinstance(each, type) and issubclass(each, BaseModel)
+        ]
+        found |= keys(inner[0], f"{name}.") if inner else {prefix + name}
+    return found
+
+
+def test_every_setting_is_described():
+    """With its default and what it means."""
+    assert first_cells("Settings") == keys(Settings)
+
+
+def test_every_command_is_described():
+    """As the command line lists them."""
+    assert first_cells("Commands") == set(COMMANDS)
+
+
+def test_every_reason_is_described():
+    """The list is closed."""
+    assert first_cells("Reason codes") == {reason.value for reason in Reason}
+
+
+def test_every_metric_is_described():
+    """Our own; those of process and platform are the library's."""
+    names = {family.name for family in Metrics().registry.collect()}
+    assert first_cells("Metrics") == {name for name in names if name.startswith("dockgate_")}
+
+
+def test_every_log_event_is_described():
+    """Names of events are constant, so they can be found."""
+    written = set()
+    for path in (ROOT / "authz").rglob("*.py"):
+        written |= {one or other for one, other in EVENT.findall(path.read_text())}
+    assert first_cells("Log events") == written
+
+
+def test_the_threat_model_names_tests_that_exist():
+    """A defence without a test is a hope."""
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    named = re.findall(r"`(tests/[^`:]+\.py)(?:::(\w+))?`", text)
+    assert len(named) > 20
+    for path, test in named:
+        assert (ROOT / path).is_file(), path
+        assert f"def {test}" in (ROOT / path).read_text(), f"{path}::{test}"
+
+
+def test_the_front_page_is_short():
+    """Under 600 words, the first command within 40 lines, and both commands are there."""
+    text = (ROOT / "README.md").read_text()
+    commands = [n for n, line in enumerate(text.splitlines(), 1) if line == "deploy/quickstart"]
+    assert len(text.split()) < 600
+    assert commands[0] <= 40
+    assert "\ntests/run\n" in text
+
+
+@pytest.mark.parametrize(
+    "path", ["deploy/quickstart", "deploy/environment", "tests/run", ".ci/run"]
+)
+def test_commands_can_be_run(path):
+    """The files have their run bit and a shell that is there."""
+    script = ROOT / path
+    assert script.stat().st_mode & 0o111
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    assert shutil.which("bash")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=str)
+def test_decision_records_are_short(path):
+    """Sixty lines at most, a number and a title."""
+    lines = path.read_text().splitlines()
+    assert len(lines) <= 60
+    assert re.fullmatch(rf"# {int(path.name[:4])}\. .+", lines[0])
