@@ -11,6 +11,8 @@ from authz.cli.main import COMMANDS
 from authz.config import Settings
 from authz.errors import Reason
 from authz.metrics import Metrics
+from authz.policy.bundle import load_bundle
+from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]
 RUNNING = (ROOT / "docs" / "reference" / "running.md").read_text()
@@ -86,6 +88,32 @@ def test_the_front_page_is_short():
     assert len(text.split()) < 600
     assert commands[0] <= 40
     assert "\ntests/run\n" in text
+
+
+def test_the_front_page_shows_what_happens():
+    """The rows that it quotes stand where it says."""
+    text = (ROOT / "README.md").read_text()
+    quoted = re.findall(r"by ([\w-]+) \((policy\.csv:\d+)\)", text)
+    rows = {row.id: row.location for row in load_bundle("builtin:developer").rows}
+
+    assert quoted
+    for name, place in quoted:
+        assert f"{rows[name].file}:{rows[name].line}" == place
+
+
+def test_the_rows_of_the_front_page_load(tmp_path):
+    """Whoever copies them has a policy."""
+    text = (ROOT / "README.md").read_text()
+    rows = text.split("```csv\n")[1].split("```")[0]
+
+    assert load_bundle(a_bundle(tmp_path, policy=rows, people="")).rows
+
+
+def test_links_lead_somewhere():
+    """Every relative link of every page."""
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[dp]*/**/*.md")):
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert "://" in link or (page.parent / link).exists(), f"{page}: {link}"
 
 
 @pytest.mark.parametrize(
