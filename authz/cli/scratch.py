@@ -8,10 +8,14 @@ but the containers that were "created", and nothing reaches a daemon.
 from __future__ import annotations
 
 import json
+import re
 import secrets
+import socket
 import socketserver
+import sys
 import threading
 from collections.abc import Callable
+from email import errors as email_errors
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +26,14 @@ from authz.wire.raw import Door, RawRequest
 
 API_VERSION = "1.47"
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes of a request body that are read; build contexts are cut here."""
+"""Bytes of a request body that are kept; build contexts are cut here."""
+PIECE = 64 * 1024
+"""Bytes of a body that are read at once."""
+MAX_LINE = 8 * 1024
+"""Bytes of a line within a chunked body."""
+
+POLL_INTERVAL = 0.02
+"""Seconds until the server notices that it should end; nobody waits for the usual half second."""
 
 Judge = Callable[[RawRequest], tuple[Verdict, str]]
 """Judges a request; returns the verdict and the name of the operation (or nothing)."""
@@ -86,6 +97,20 @@ MISSING = frozenset({"VolumeInspect", "NetworkInspect"})
 
 RAW_STREAMS = frozenset({"ContainerAttach", "ExecStart"})
 
+_LENGTH = re.compile("[0-9]{1,15}")
+_NAME = re.compile("[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CHUNK = re.compile(b"[0-9A-Fa-f]{1,12}")
+_BAD_HEADERS = (
+    email_errors.FirstHeaderLineIsContinuationDefect,
+    email_errors.InvalidHeaderDefect,
+    email_errors.MissingHeaderBodySeparatorDefect,
+)
+"""What the parser of headers noticed; its other complaints are about e-mail."""
+
+
+class _BrokenRequestError(Exception):
+    """Nobody can say where this request ends, so that nothing behind it can be read."""
+
 
 class ScratchDaemon:
     """A unix socket that behaves like an empty daemon behind the gate."""
@@ -93,7 +118,9 @@ class ScratchDaemon:
     def __init__(self, path: Path, judge: Judge) -> None:
         self._server = _Server(str(path), _Conversation)
         self._server.judge = judge
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL_INTERVAL,), daemon=True
+        )
 
     def __enter__(self) -> Self:
         """Start answering."""
@@ -110,6 +137,13 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     judge: Judge
 
+    def handle_error(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
+        """Let a client go that hung up; anything else is a defect, and shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -121,17 +155,19 @@ class _Conversation(BaseHTTPRequestHandler):
             return self._serve
         raise AttributeError(name)
 
-    def address_string(self) -> str:
-        """Unix sockets have no address."""
-        return "scratch"
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
         """Stay silent: the decisions are the output."""
 
     def _serve(self) -> None:
-        raw = RawRequest(
-            self.command, self.path, tuple(self.headers.items()), self._body(), door=Door.CLI
-        )
+        try:
+            body = self._body()
+        except _BrokenRequestError as error:
+            self.close_connection = True
+            self._answer(400, {"message": f"dockgate: {error}"})
+            return
+        # As it was sent: ``path`` is what the base class makes of it.
+        target = self.requestline.split()[1]
+        raw = RawRequest(self.command, target, tuple(self.headers.items()), body, door=Door.CLI)
         try:
             verdict, operation = self.server.judge(raw)
         except RefusedError as error:
@@ -147,20 +183,52 @@ class _Conversation(BaseHTTPRequestHandler):
             self._answer(*ANSWERS.get(operation, (200, {})))
 
     def _body(self) -> bytes:
-        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+        overlooked = any(isinstance(defect, _BAD_HEADERS) for defect in self.headers.defects)
+        if overlooked or not all(_NAME.fullmatch(name) for name in self.headers):
+            raise _BrokenRequestError("a header cannot be read")
+        codings = self.headers.get_all("Transfer-Encoding", [])
+        if codings:
+            if [coding.lower() for coding in codings] != ["chunked"]:
+                raise _BrokenRequestError(f"transfer coding is {codings!r}; expected chunked")
             return self._chunks()
-        return self.rfile.read(min(int(self.headers.get("Content-Length") or 0), MAX_BODY))
+        lengths = set(self.headers.get_all("Content-Length", ["0"]))
+        written = lengths.pop()
+        if lengths or not _LENGTH.fullmatch(written):
+            raise _BrokenRequestError(f"content length is {written!r}; expected one number")
+        body = bytearray()
+        self._read(int(written), body)
+        return bytes(body)
 
     def _chunks(self) -> bytes:
         body = bytearray()
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-            if len(body) > MAX_BODY:
-                self.close_connection = True
-                return bytes(body)
-        self.rfile.readline()
+        while size := self._chunk_size():
+            self._read(size, body)
+            if self._line():
+                raise _BrokenRequestError("a chunk is longer than it says")
+        while self._line():
+            pass  # trailers say nothing that is judged
         return bytes(body)
+
+    def _chunk_size(self) -> int:
+        written = self._line().partition(b";")[0].rstrip()
+        if not _CHUNK.fullmatch(written):
+            raise _BrokenRequestError(f"chunk size is {written[:20]!r}; expected a number")
+        return int(written, 16)
+
+    def _line(self) -> bytes:
+        line = self.rfile.readline(MAX_LINE)
+        if not line.endswith(b"\n"):
+            raise _BrokenRequestError("the body ends within a line")
+        return line.rstrip(b"\r\n")
+
+    def _read(self, size: int, body: bytearray) -> None:
+        """Read so many bytes of the body; keep what there is room for."""
+        while size:
+            piece = self.rfile.read(min(size, PIECE))
+            if not piece:
+                raise _BrokenRequestError("the body ends early")
+            size -= len(piece)
+            body += piece[: MAX_BODY - len(body)]
 
     def _answer(self, status: int, document: object) -> None:
         payload = b"" if document is None else json.dumps(document).encode()
