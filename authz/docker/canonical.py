@@ -36,7 +36,7 @@ def canonical(raw: RawRequest, *, max_body: int = MAX_BODY) -> ApiRequest:
     """
     target = read_target(raw.method, raw.target)
     media = content_type(raw.headers)
-    operation = _variant(target.operations, target.pairs)
+    operation = variant(target.operations, target.pairs)
     query, unknown = read_query(operation, target.pairs)
     body, members = _body(operation, raw, media, max_body)
     return ApiRequest(
@@ -51,7 +51,7 @@ def canonical(raw: RawRequest, *, max_body: int = MAX_BODY) -> ApiRequest:
     )
 
 
-def _variant(operations: tuple[Operation, ...], pairs: tuple[tuple[str, str], ...]) -> Operation:
+def variant(operations: tuple[Operation, ...], pairs: tuple[tuple[str, str], ...]) -> Operation:
     """Return the first operation whose variant holds; the last of a route has none.
 
     A parameter that comes twice is refused later, so any of its values will do.

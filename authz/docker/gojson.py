@@ -67,6 +67,19 @@ def loads(document: bytes, place: str = "body") -> Json:
     return value
 
 
+def dumps(value: Json) -> str:
+    """Write a document in ASCII without blanks, numbers as they were spelt."""
+    match value:
+        case Number(text):
+            return text
+        case dict():
+            return "{" + ",".join(f"{json.dumps(k)}:{dumps(v)}" for k, v in value.items()) + "}"
+        case list():
+            return "[" + ",".join(map(dumps, value)) + "]"
+        case _:
+            return json.dumps(value)
+
+
 def refuse(place: str, problem: str) -> NoReturn:
     """Raise the refusal of a request whose ``place`` has a ``problem``."""
     raise RefusedError(Reason.UNREADABLE_REQUEST, f"{place} {problem}")

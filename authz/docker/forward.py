@@ -1,0 +1,152 @@
+"""What is sent to the daemon for a request that was judged.
+
+The daemon must do what was judged, so nothing that a client wrote is passed on
+as it came: the target is written anew from the decoded one, the document from
+the canonical one, and of the headers only those stay that the daemon is known
+to read. A body that nobody read is the exception; it follows unchanged.
+
+Members and parameters without a description were judged by name
+(``field.unknown``). Where a policy admits them, they are sent on as well.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from authz.docker.canonical import variant
+from authz.docker.content_type import JSON
+from authz.docker.gojson import dumps, loads
+from authz.docker.query import parse_query
+from authz.docker.request import ApiRequest
+from authz.docker.routes import Operation
+from authz.docker.target import read_target
+from authz.wire.raw import RawRequest
+
+Headers = tuple[tuple[str, str], ...]
+
+_SWITCHES = {
+    "ContainerAttach": "tcp",
+    "ExecStart": "tcp",
+    "ContainerAttachWebsocket": "websocket",
+    "Session": "h2c",
+    "Grpc": "h2c",
+}
+"""Operations that take a connection over, and to what it is switched."""
+
+_BARE = frozenset({"ContainerAttach", "ExecStart"})
+"""Operations that take it over without being asked for a switch as well."""
+
+_KEPT = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "baggage",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-registry-auth",
+        "x-registry-config",
+    }
+)
+"""Headers that the daemon reads for any operation; everything else stays here."""
+
+_KEPT_OF = {
+    "Session": ("x-docker-expose-session-",),
+    "Grpc": ("x-docker-expose-session-",),
+    "ContainerAttachWebsocket": ("origin", "sec-websocket-"),
+    "ImageCreate": ("x-meta-",),
+    "ImagePush": ("x-meta-",),
+}
+"""Beginnings of further names, by operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a request is to be handled before it is judged.
+
+    ``reads`` says that the body is part of the judgement. ``switch`` is what
+    ``Upgrade`` may ask for, ``bare`` whether the daemon takes the connection
+    over without it.
+    """
+
+    reads: bool = True
+    switch: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A request as the daemon gets it, framing and ``Host`` aside.
+
+    ``body`` is None where the client's body follows as it comes.
+    """
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes | None
+    plan: Plan
+
+
+def plan(method: str, target: str) -> Plan:
+    """Say how to handle a request. Raises RefusedError where the target cannot be read."""
+    found = read_target(method, target)
+    return _plan(variant(found.operations, found.pairs))
+
+
+def forward(raw: RawRequest, request: ApiRequest) -> Forward:
+    """Write the request that was judged."""
+    operation = request.operation
+    handling = _plan(operation)
+    body = _body(raw, request) if handling.reads else None
+    media = JSON if body else request.content_type if body is None else ""
+    headers = _headers(operation, raw.headers)
+    if media:
+        headers = (("Content-Type", media), *headers)
+    return Forward(operation.method, _target(raw, request), headers, body, handling)
+
+
+def _plan(operation: Operation) -> Plan:
+    return Plan(
+        reads=operation.body != "opaque",
+        switch=_SWITCHES.get(operation.name, ""),
+        bare=operation.name in _BARE,
+    )
+
+
+def _target(raw: RawRequest, request: ApiRequest) -> str:
+    """Escape by one rule: letters, digits, ``-._~``, and what separates parts of names."""
+    path = request.operation.path
+    for name, value in request.path.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe="/:@"))
+    version = "/v{}.{}".format(*request.version) if request.version else ""
+    pairs = [(name, value) for name, values in request.query.items() for value in values]
+    pairs += _unknown(raw.target, request.unknown_fields)
+    query = "&".join(f"{quote(n, safe='')}={quote(v, safe='/:@,')}" for n, v in pairs)
+    return version + path + (f"?{query}" if query else "")
+
+
+def _unknown(target: str, fields: Sequence[str]) -> list[tuple[str, str]]:
+    names = {each.removeprefix("query.") for each in fields if each.startswith("query.")}
+    if not names:
+        return []
+    pairs = parse_query(target.partition("?")[2])
+    return [(name, value) for name, value in pairs if name in names]
+
+
+def _body(raw: RawRequest, request: ApiRequest) -> bytes:
+    if request.body is None:
+        return b""
+    if any(not name.startswith("query.") for name in request.unknown_fields):
+        return dumps(loads(raw.body)).encode("ascii")
+    return json.dumps(request.body, separators=(",", ":")).encode("ascii")
+
+
+def _headers(operation: Operation, headers: Sequence[tuple[str, str]]) -> Headers:
+    further = _KEPT_OF.get(operation.name, ())
+    return tuple(
+        (name, value)
+        for name, value in headers
+        if name.lower() in _KEPT or (further and name.lower().startswith(further))
+    )

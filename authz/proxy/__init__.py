@@ -1,0 +1,1 @@
+"""Front door two: the Docker API."""
