@@ -1,0 +1,322 @@
+"""What happens on one client's connection, as a state machine without I/O.
+
+Bytes and ends of streams come in, commands go out: a head is cut, a body that
+belongs to the judgement is read to a limit, the request is judged, the
+canonical one goes to the daemon, the answer comes back, and the connection goes
+on, ends, or becomes a tunnel. Every step is a plain call, so that each form of
+smuggling is a test of a few lines.
+
+INVARIANT: no byte of a request reaches the daemon before it was judged, and a
+tunnel opens only when the daemon has switched.
+"""
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from authz.docker.forward import Forward, Plan, plan
+from authz.errors import RefusedError
+from authz.proxy import refusal, rewrite
+from authz.proxy.commands import (
+    Abort,
+    Close,
+    Command,
+    Dial,
+    EndClient,
+    EndDaemon,
+    Judge,
+    Release,
+    ToClient,
+    ToDaemon,
+    Tunnel,
+)
+from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, chunk
+from authz.proxy.head import Cutter, FramingError, Head, read_request
+from authz.proxy.reply import Reply, Stage
+from authz.wire.raw import BodyState
+
+MOST_WAITING = 64 * 1024
+"""Bytes that a client may send ahead of its turn."""
+
+_REPEATABLE = frozenset({"GET", "HEAD"})
+
+
+class Phase(Enum):
+    """What the exchange waits for."""
+
+    HEAD = auto()
+    BODY = auto()
+    VERDICT = auto()
+    DAEMON = auto()
+    TUNNEL = auto()
+    CLOSED = auto()
+
+
+class Exchange:
+    """The exchanges of one connection, one at a time. ``phase`` is for whoever sets timers."""
+
+    def __init__(self, max_body: int) -> None:
+        self._max_body = max_body
+        self._cutter = Cutter()
+        self._client_ended = False
+        self.phase = Phase.HEAD
+        self._reset()
+
+    def _reset(self) -> None:
+        self._head: Head | None = None
+        self._plan = Plan()
+        self._body: Body | None = None
+        self._kept: list[bytes] = []
+        self._size = 0
+        self._reply: Reply | None = None
+        self._broken = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of a next request has arrived."""
+        return self.phase is Phase.HEAD and not len(self._cutter)
+
+    @property
+    def wants_client(self) -> bool:
+        """Whether more of the client's bytes are of use now."""
+        if self.phase is Phase.VERDICT:
+            return False
+        if self.phase is Phase.DAEMON and self._received:
+            return len(self._cutter) < MOST_WAITING
+        return True
+
+    @property
+    def _received(self) -> bool:
+        """Whether the request has arrived as a whole."""
+        return self._body is None or self._body.done
+
+    # What the client does
+
+    def from_client(self, data: bytes) -> list[Command]:
+        """Take bytes of the client."""
+        if self.phase is Phase.TUNNEL:
+            return [ToDaemon(data)]
+        if self.phase is Phase.CLOSED:
+            return []
+        if self.phase is Phase.DAEMON and not self._received:
+            return self._guarded(lambda: self._stream(data))
+        self._cutter.add(data)
+        return self._advance()
+
+    def client_ended(self) -> list[Command]:
+        """Take note that the client sends nothing more; it may still read."""
+        self._client_ended = True
+        if self.phase is Phase.TUNNEL or (self.phase is Phase.DAEMON and self._received):
+            # As if it had called the daemon itself, which then gives up or goes on.
+            return [EndDaemon()]
+        if self.phase is Phase.VERDICT:
+            return []
+        # Half a request is none: the daemon must not take it for a whole.
+        return [*self._release(), *self._close()]
+
+    def timed_out(self) -> list[Command]:
+        """End what has waited for the client for too long."""
+        if self.phase not in {Phase.HEAD, Phase.BODY} or self.idle:
+            return [*self._release(), *self._close()]
+        return self._break(FramingError("request did not arrive in time", 408))
+
+    # What the gate says
+
+    def judged(self, forward: Forward) -> list[Command]:
+        """Send the request that was judged."""
+        head = self._required()
+        if (forward.body is None) == self._plan.reads:
+            raise RuntimeError("a body is read before the judgement, or it streams behind it")
+        self._reply = Reply(head, self._plan, closes=not head.keep_alive or self._client_ended)
+        self.phase = Phase.DAEMON
+        commands: list[Command] = []
+        if forward.body is not None:
+            self._body = None
+        elif head.expects and self._body is not None:
+            commands.append(ToClient(rewrite.CONTINUE))
+        repeatable = forward.method in _REPEATABLE and not head.upgrade
+        commands.append(Dial(rewrite.request(forward, head), repeatable))
+        if not self._received:
+            waiting = self._cutter.rest()
+            if self._client_ended:
+                return [*self._release(), *self._close()]
+            commands += self._guarded(lambda: self._stream(waiting))
+        elif self._client_ended:
+            commands.append(EndDaemon())
+        return commands
+
+    def refused(self, status: int, message: str) -> list[Command]:
+        """Tell the client no, or that it failed. The connection goes on if nothing is unread."""
+        whole = self._received and not self._broken
+        closes = not whole or self._client_ended or self._head is None or not self._head.keep_alive
+        if self._head is not None and self._head.upgrade and len(self._cutter):
+            closes = True
+        bodiless = self._head is not None and self._head.method == "HEAD"
+        commands: list[Command] = [
+            *self._release(),
+            ToClient(refusal.answer(status, message, closes=closes, bodiless=bodiless)),
+        ]
+        return commands + (self._close(linger=True) if closes else self._next())
+
+    # What the daemon does
+
+    def from_daemon(self, data: bytes) -> list[Command]:
+        """Take bytes of the daemon."""
+        if self.phase is Phase.TUNNEL:
+            return [ToClient(data)]
+        if self._reply is None:
+            return []
+        try:
+            out = self._reply.feed(data)
+        except FramingError as error:
+            return self._fail(f"the daemon's answer cannot be read: {error.detail}")
+        commands: list[Command] = [ToClient(out)] if out else []
+        if self._reply.stage is Stage.TUNNEL:
+            return commands + self._tunnel()
+        if self._reply.stage is Stage.WHOLE:
+            return commands + self._finish(self._reply)
+        return commands
+
+    def daemon_ended(self) -> list[Command]:
+        """Take note that the daemon sends nothing more."""
+        if self.phase is Phase.TUNNEL:
+            return [EndClient()]
+        if self._reply is None:
+            return []
+        if self._reply.end():
+            return self._finish(self._reply)
+        return self._fail("the daemon ended the connection before its answer was whole")
+
+    def _fail(self, problem: str) -> list[Command]:
+        """Tell the client, or cut it off where it has half of an answer already."""
+        if self._reply is not None and self._reply.stage in {Stage.NOTHING, Stage.HEAD}:
+            return self.refused(502, f"dockgate: failed: {problem}")
+        self.phase = Phase.CLOSED
+        return [Release(reusable=False), Abort()]
+
+    # Within
+
+    def _required(self) -> Head:
+        if self._head is None or self.phase is not Phase.VERDICT or self._broken:
+            raise RuntimeError("nothing was to be judged that could go on")
+        return self._head
+
+    def _advance(self) -> list[Command]:
+        """Read heads and inspected bodies as far as they have arrived."""
+        try:
+            if self.phase is Phase.HEAD:
+                found = self._cutter.cut()
+                return [] if found is None else self._begin(read_request(found))
+            if self.phase is Phase.BODY:
+                return self._collect()
+        except FramingError as error:
+            return self._break(error)
+        return []
+
+    def _begin(self, head: Head) -> list[Command]:
+        """Decide what of a request is needed before it is judged."""
+        self._head = head
+        readable = True
+        try:
+            self._plan = plan(head.method, head.target)
+        except RefusedError:
+            readable = False  # and the gate will say why
+        if head.has_body:
+            self._body = Chunked() if head.chunked else Measured(head.length)
+        if readable:
+            _check_switch(head, self._plan)
+        if not head.has_body:
+            return self._judge(b"", BodyState.COMPLETE)
+        if not readable or not self._plan.reads:
+            return self._judge(b"", BodyState.UNSEEN)
+        if head.length > self._max_body:
+            return self._judge(b"", BodyState.TOO_LARGE)
+        self.phase = Phase.BODY
+        return [*([ToClient(rewrite.CONTINUE)] if head.expects else []), *self._collect()]
+
+    def _collect(self) -> list[Command]:
+        """Read a body that belongs to the judgement."""
+        if self._body is None:
+            return []
+        pieces, rest = self._body.feed(self._cutter.rest())
+        self._cutter.add(rest)
+        self._kept += pieces
+        self._size += sum(map(len, pieces))
+        if self._size > self._max_body:
+            return self._judge(b"", BodyState.TOO_LARGE)
+        if not self._body.done:
+            return []
+        return self._judge(b"".join(self._kept), BodyState.COMPLETE)
+
+    def _judge(self, body: bytes, state: BodyState) -> list[Command]:
+        self.phase = Phase.VERDICT
+        self._kept = []
+        self._broken = state is BodyState.TOO_LARGE
+        return [Judge(self._head, body, state)]
+
+    def _break(self, problem: FramingError) -> list[Command]:
+        """Have broken framing recorded; the connection cannot go on."""
+        self.phase = Phase.VERDICT
+        self._broken = True
+        return [Judge(self._head, problem=problem)]
+
+    def _guarded(self, step: Callable[[], list[Command]]) -> list[Command]:
+        """Do a step of a body that streams: where its framing breaks, both sides are cut off."""
+        try:
+            return step()
+        except FramingError:
+            self.phase = Phase.CLOSED
+            return [Release(reusable=False), Abort()]
+
+    def _stream(self, data: bytes) -> list[Command]:
+        """Pass on a body that nobody reads, in framing of our own."""
+        if self._body is None or not data:
+            return []
+        pieces, rest = self._body.feed(data)
+        self._cutter.add(rest)
+        if not isinstance(self._body, Chunked):
+            return [ToDaemon(b"".join(pieces))] if pieces else []
+        out = chunk(pieces) + (LAST_CHUNK if self._body.done else b"")
+        return [ToDaemon(out)] if out else []
+
+    def _tunnel(self) -> list[Command]:
+        """Open it; what the client sent ahead was meant for it."""
+        self.phase = Phase.TUNNEL
+        ahead = self._cutter.rest()
+        commands: list[Command] = [Tunnel()]
+        if ahead:
+            commands.append(ToDaemon(ahead))
+        return commands
+
+    def _finish(self, reply: Reply) -> list[Command]:
+        """End an exchange whose answer is whole."""
+        received = self._received
+        head = self._head
+        # Bytes behind a switch that did not come about were meant for nobody.
+        strays = head is not None and bool(head.upgrade) and len(self._cutter) > 0
+        usable = reply.reusable and received and not self._client_ended
+        released = Release(reusable=usable)
+        if reply.closes or self._client_ended or strays or not received:
+            return [released, *self._close(linger=not received or strays)]
+        return [released, *self._next()]
+
+    def _next(self) -> list[Command]:
+        self._reset()
+        self.phase = Phase.HEAD
+        return self._advance()
+
+    def _release(self) -> list[Command]:
+        return [Release(reusable=False)] if self.phase is Phase.DAEMON else []
+
+    def _close(self, *, linger: bool = False) -> list[Command]:
+        self.phase = Phase.CLOSED
+        return [Close(linger=linger and not self._client_ended)]
+
+
+def _check_switch(head: Head, handling: Plan) -> None:
+    """Refuse a switch where the daemon makes none, and what only comes with one elsewhere."""
+    if head.upgrade and head.upgrade != handling.switch:
+        raise FramingError("Upgrade is asked for where the daemon switches to nothing like it")
+    if head.upgrade and head.has_body and not handling.reads:
+        raise FramingError("request asks for an upgrade and has a body that streams")
+    if head.without_host and not (head.upgrade and handling.switch == "h2c"):
+        raise FramingError("Host is empty")
