@@ -12,12 +12,14 @@ line. There is no other way to a verdict.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from authz.audit.record import AuditRecord, Mode, asked
 from authz.audit.redaction import Redaction
 from authz.docker.canonical import canonical
+from authz.docker.forward import Forward
+from authz.docker.forward import forward as written
 from authz.docker.request import ApiRequest
 from authz.errors import Reason, RefusedError
 from authz.facts import build
@@ -61,6 +63,8 @@ class Verdict:
 
     ``message`` is one line for the caller; it is empty for an allow.
     ``enforced`` is False where shadow mode lets through what a policy denies.
+    ``forward`` is what a door that can change requests sends on, and only
+    there where the request is let through.
     """
 
     id: str
@@ -69,6 +73,8 @@ class Verdict:
     message: str = ""
     decision: Decision | None = None
     enforced: bool = True
+    forward: Forward | None = None
+    identity: Identity | None = None
 
     @property
     def lets_through(self) -> bool:
@@ -95,9 +101,18 @@ class Course:
     context: Mapping[str, str] = field(default_factory=dict)
     decision: Decision | None = None
     refusal: RefusedError | None = None
+    forward: Forward | None = None
 
     def verdict(self) -> Verdict:
-        """Say how it ended. A request that was neither refused nor judged is refused."""
+        """Say how it ended, and what to send on.
+
+        A request that was neither refused nor judged is refused.
+        """
+        verdict = self._verdict()
+        forward = self.forward if verdict.lets_through else None
+        return replace(verdict, forward=forward, identity=self.identity)
+
+    def _verdict(self) -> Verdict:
         if self.refusal is not None or self.decision is None or self.identity is None:
             refusal = self.refusal or RefusedError(Reason.INTERNAL_ERROR, "no decision was made")
             message = explain.refusal(refusal.reason, refusal.detail, self.id)
@@ -137,9 +152,19 @@ class Course:
         return any(outcome.word is Word.NEVER for outcome in decision.outcomes)
 
 
-def authenticate(raw: RawRequest, methods: tuple[Method, ...]) -> Identity:
-    """Say who asks. Raises RefusedError when nobody proved it, or a proof does not hold."""
-    return identify(raw.evidence, methods)
+def authenticate(raw: RawRequest, methods: tuple[Method, ...], tenant: str = "") -> Identity:
+    """Say who asks. Raises RefusedError when nobody proved it, or a proof does not hold.
+
+    ``tenant`` is that of the door; a proof that names another one does not
+    hold there.
+    """
+    identity = identify(raw.evidence, methods)
+    if not tenant or identity.tenant == tenant:
+        return identity
+    if identity.tenant:
+        problem = f"the proof is for tenant {identity.tenant!r}; expected {tenant!r}"
+        raise RefusedError(Reason.BAD_CREDENTIAL, problem)
+    return replace(identity, tenant=tenant)
 
 
 def prepare(
@@ -149,6 +174,13 @@ def prepare(
     limits = limits or Limits()
     request = canonical(raw, max_body=limits.max_body)
     return Prepared(raw, request, identity, snapshot, limits)
+
+
+def forward(prepared: Prepared) -> Forward | None:
+    """Return what to send on if the request is let through; None where a door changes nothing."""
+    if prepared.raw.door is not Door.PROXY:
+        return None
+    return written(prepared.raw, prepared.request)
 
 
 def questions(prepared: Prepared, answers: Answers) -> tuple[Question, ...]:

@@ -8,7 +8,7 @@ catches whatever goes wrong, because a defect of ours must refuse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
+from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
 
 TIME_LIMIT = 2.0
@@ -82,6 +83,24 @@ class Parts:
     now: Callable[[], datetime] = _now
 
 
+async def _nothing(_evidence: Evidence) -> None:
+    """Prepare nothing: the proofs of this entrance can be checked as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What one listener demands, and whose policy judges there.
+
+    ``before`` fetches what its methods need, such as the key of a token; it
+    may raise RefusedError, and it counts as part of the judgement's time.
+    """
+
+    methods: tuple[Method, ...]
+    policy: CurrentPolicy
+    tenant: str = ""
+    before: Callable[[Evidence], Awaitable[None]] = _nothing
+
+
 class Runner:
     """Answers requests, each within its time, each with a record.
 
@@ -97,6 +116,7 @@ class Runner:
         most_in_flight: int = MOST_IN_FLIGHT,
     ) -> None:
         self._parts = parts
+        self._entrance = Entrance(parts.methods, parts.policy)
         self._time_limit = time_limit
         self._most_in_flight = most_in_flight
         self._in_flight = 0
@@ -105,11 +125,16 @@ class Runner:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
         self.audit_problem = ""
 
-    async def decide(self, raw: RawRequest) -> gate.Verdict:
-        """Judge one request. Raises nothing: whatever goes wrong refuses."""
+    async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
+        """Judge one request. Raises nothing: whatever goes wrong refuses.
+
+        Without an ``entrance`` the parts say who may come and whose policy judges.
+        """
+        entrance = entrance or self._entrance
         token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
-        if token is None:
-            return await self._conclude(self._course(raw))
+        # INVARIANT: passes are for the plugin. A client of the proxy holds none.
+        if token is None or raw.door is not Door.PLUGIN:
+            return await self._conclude(self._course(raw), entrance)
         try:
             self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
         except RefusedError as error:
@@ -122,7 +147,7 @@ class Runner:
         """Record a refusal that was made before there was a request to judge."""
         course = self._course(raw)
         course.refusal = refusal
-        return await self._conclude(course)
+        return await self._conclude(course, self._entrance)
 
     async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
         """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""
@@ -147,7 +172,7 @@ class Runner:
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
 
-    async def _conclude(self, course: gate.Course) -> gate.Verdict:
+    async def _conclude(self, course: gate.Course, entrance: Entrance) -> gate.Verdict:
         """Judge, record and count, in this order."""
         started = perf_counter()
         self._in_flight += 1
@@ -157,7 +182,7 @@ class Runner:
                 problem = "too many questions are in flight"
                 course.refusal = RefusedError(Reason.OVERLOADED, problem)
             if course.refusal is None:
-                await self._judge_guarded(course)
+                await self._judge_guarded(course, entrance)
             verdict = await self._recorded(course, started)
         finally:
             self._in_flight -= 1
@@ -165,11 +190,11 @@ class Runner:
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
-    async def _judge_guarded(self, course: gate.Course) -> None:
+    async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
         """Judge within the time; whatever goes wrong becomes the course's refusal."""
         try:
             async with asyncio.timeout(self._time_limit - WRITE_TIME):
-                await self._judge(course)
+                await self._judge(course, entrance)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -180,14 +205,15 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    async def _judge(self, course: gate.Course) -> None:
+    async def _judge(self, course: gate.Course, entrance: Entrance) -> None:
         """Take the request through the gate, noting on the way what is known of it."""
-        parts = self._parts
-        course.identity = gate.authenticate(course.raw, parts.methods)
-        snapshot = parts.policy.snapshot
+        await entrance.before(course.raw.evidence)
+        course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
+        snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
-        prepared = gate.prepare(course.raw, course.identity, snapshot, parts.limits)
+        prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
+        course.forward = gate.forward(prepared)
         answers = await self._answers(prepared)
         course.facts = gate.describe(prepared, answers)
         course.context = gate.context(prepared, course.facts, course.began)

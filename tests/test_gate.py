@@ -1,5 +1,6 @@
 """The gate as plain functions: what a request becomes, and how it ends."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,7 @@ from authz import gate
 from authz.audit.record import Mode
 from authz.audit.redaction import Redaction
 from authz.errors import Reason, RefusedError
-from authz.identity.chain import anonymous
+from authz.identity.chain import anonymous, assumed
 from authz.identity.identity import Identity
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
@@ -147,3 +148,39 @@ def test_the_transport_is_told_where_it_is_known(door, method, tls, expected, sn
     prepared = gate.prepare(raw, ALICE, snapshot)
     context = gate.context(prepared, gate.describe(prepared, {}), NOW)
     assert context.get("tls") == expected
+
+
+def forwarded(snapshot, body, door, mode=Mode.ENFORCE):
+    """Drive a create through the gate up to what is sent on."""
+    one = course(snapshot, body, mode)
+    one.raw = replace(one.raw, door=door)
+    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot))
+    return one.verdict()
+
+
+def test_what_is_let_through_is_sent_on(snapshot):
+    """Written anew from what was judged, by the door that can change requests."""
+    verdict = forwarded(snapshot, b'{"image":"nginx"}', Door.PROXY)
+
+    assert verdict.forward.body == b'{"Image":"nginx"}'
+    assert verdict.forward.target == "/v1.47/containers/create"
+    assert verdict.identity == ALICE
+    assert forwarded(snapshot, b'{"Image":"nginx"}', Door.PLUGIN).forward is None
+
+
+def test_what_is_denied_is_not_sent_on(snapshot):
+    """Unless nobody enforces the denial."""
+    body = b'{"Image":"nginx","HostConfig":{"Privileged":true}}'
+
+    assert forwarded(snapshot, body, Door.PROXY).forward is None
+    assert forwarded(snapshot, body, Door.PROXY, Mode.SHADOW).forward is not None
+
+
+def test_a_doors_tenant_is_the_callers():
+    """A proof that names another one does not hold there."""
+    raw = RawRequest("GET", "/info", evidence=Evidence())
+
+    assert gate.authenticate(raw, (anonymous,), "ci").tenant == "ci"
+    assert gate.authenticate(raw, (assumed(ALICE),), "blue").tenant == "blue"
+    with pytest.raises(RefusedError, match="for tenant 'blue'; expected 'ci'"):
+        gate.authenticate(raw, (assumed(ALICE),), "ci")

@@ -1,8 +1,9 @@
-"""The pass by which the plugin knows Dockgate's own look-ups.
+"""The pass by which the plugin knows what Dockgate itself sent.
 
-A look-up goes to the daemon, and the daemon asks the plugin about it. Each
-look-up carries a nonce and an HMAC over it, the method and the target; each
-nonce is good once in each phase, for a short time, and for look-ups only.
+A look-up goes to the daemon, and the daemon asks the plugin about it; so it
+does about a request that the proxy judged and sends on. Each carries a nonce
+and an HMAC over it, the errand, the method and the target; each nonce is good
+once in each phase and for a short time, and one of a look-up for look-ups only.
 """
 
 import hmac
@@ -24,7 +25,7 @@ KEY_BYTES = 32
 WINDOW = 30.0
 """Seconds for which a pass is good. Clocks are one: both ends are on one host, or should agree."""
 
-MOST_NONCES = 10_000
+MOST_NONCES = 50_000
 """Nonces remembered for each phase; with that many in one window no more are admitted."""
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -37,6 +38,14 @@ class Phase(StrEnum):
     RESPONSE = "response"
 
 
+class Errand(StrEnum):
+    """What a pass is for."""
+
+    LOOKUP = "lookup"
+    FORWARD = "forward"
+    """A request that the proxy judged, recorded and sends on."""
+
+
 class Passes:
     """Issues passes and admits each of them once, under one key."""
 
@@ -45,18 +54,18 @@ class Passes:
         self._clock = clock
         self._used: dict[Phase, dict[str, float]] = {phase: {} for phase in Phase}
 
-    def issue(self, method: str, target: str) -> str:
-        """Return the header's value for one look-up."""
+    def issue(self, method: str, target: str, errand: Errand = Errand.LOOKUP) -> str:
+        """Return the header's value for one request."""
         nonce = f"{int(self._clock() * 1000):x}-{secrets.token_hex(12)}"
-        return f"{nonce}.{self._mac(nonce, method, target)}"
+        return f"{nonce}.{self._mac(nonce, method, target, errand)}"
 
     def admit(self, value: str, method: str, target: str, phase: Phase) -> None:
         """Use up a pass. Raises RefusedError (BAD_CREDENTIAL) where it does not hold."""
         nonce, _, mac = value.partition(".")
-        expected = self._mac(nonce, method, target)
-        if not hmac.compare_digest(_bytes(mac), _bytes(expected)):
+        errand = self._errand(nonce, _bytes(mac), method, target)
+        if errand is None:
             raise _refusal("is not genuine")
-        if not is_lookup(method, target):
+        if errand is Errand.LOOKUP and not is_lookup(method, target):
             raise _refusal("is for a request that is no look-up")
         now = self._clock()
         # INVARIANT: read behind the MAC. Only what this key's holder wrote is parsed.
@@ -64,6 +73,14 @@ class Passes:
         if abs(now - issued) > WINDOW:
             raise _refusal("was not made just now")
         self._use(nonce, now, issued + WINDOW, self._used[phase])
+
+    def _errand(self, nonce: str, mac: bytes, method: str, target: str) -> Errand | None:
+        """Return what the pass was made for; None where it is not genuine."""
+        for errand in Errand:
+            expected = _bytes(self._mac(nonce, method, target, errand))
+            if hmac.compare_digest(mac, expected):
+                return errand
+        return None
 
     def _use(self, nonce: str, now: float, until: float, used: dict[str, float]) -> None:
         """Remember a nonce for as long as it could come again, and no longer."""
@@ -75,8 +92,8 @@ class Passes:
             raise _refusal("is one of too many at once")
         used[nonce] = until
 
-    def _mac(self, nonce: str, method: str, target: str) -> str:
-        message = f"dockgate-pass-1\0{nonce}\0{method}\0{target}"
+    def _mac(self, nonce: str, method: str, target: str, errand: Errand) -> str:
+        message = f"dockgate-pass-1\0{errand}\0{nonce}\0{method}\0{target}"
         return hmac.digest(self._key, _bytes(message), "sha256").hex()
 
 

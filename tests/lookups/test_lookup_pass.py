@@ -11,7 +11,7 @@ import pytest
 
 from authz.errors import ConfigurationError, Reason, RefusedError
 from authz.lookups import lookup_pass
-from authz.lookups.lookup_pass import KEY_BYTES, WINDOW, Passes, Phase, load_key
+from authz.lookups.lookup_pass import KEY_BYTES, WINDOW, Errand, Passes, Phase, load_key
 
 KEY = b"k" * KEY_BYTES
 TARGET = "/containers/web/json"
@@ -405,3 +405,18 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
 
     assert "key: File too large" in told.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_forwarded_request_has_a_pass_of_its_own():
+    """The proxy judged it, whatever it is; a look-up's pass is no such pass."""
+    passes = Passes(b"k" * 32)
+    target = "/v1.41/containers/create"
+    token = passes.issue("POST", target, Errand.FORWARD)
+
+    passes.admit(token, "POST", target, Phase.REQUEST)
+    with pytest.raises(RefusedError, match="used before"):
+        passes.admit(token, "POST", target, Phase.REQUEST)
+    with pytest.raises(RefusedError, match="not genuine"):
+        passes.admit(passes.issue("POST", target, Errand.FORWARD), "POST", "/info", Phase.REQUEST)
+    with pytest.raises(RefusedError, match="no look-up"):
+        passes.admit(passes.issue("POST", target), "POST", target, Phase.REQUEST)
