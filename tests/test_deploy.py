@@ -65,6 +65,14 @@ def test_managed_plugin_serves_the_socket_that_its_configuration_names():
     assert Path("/run/docker/plugins", config["interface"]["socket"]) == settings.plugin.socket
 
 
+def test_managed_plugin_starts_what_the_image_does():
+    """Its command is the image's, by its full path: the daemon sets a PATH of its own."""
+    config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
+    lines = (DEPLOY.parent / "Dockerfile").read_text().splitlines()
+    said = [line.split(" ", 1)[1] for line in lines if line.startswith(("ENTRYPOINT", "CMD"))]
+    assert config["entrypoint"] == [word for words in said for word in json.loads(words)]
+
+
 def test_managed_plugin_mounts_what_its_settings_use():
     """Policy, records and the host's files come from mounts, and nothing else is writable."""
     settings = load_settings(DEPLOY / "docker-plugin" / "dockgate.toml", {})
@@ -99,7 +107,7 @@ def test_image_has_what_its_recipe_copies():
     copied = [
         source
         for line in (root / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY")
+        if line.startswith("COPY") and "--from=" not in line
         for source in line.split()[1:-1]
     ]
     assert copied
