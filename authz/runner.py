@@ -147,7 +147,7 @@ class Runner:
         await self._write(record)
 
     def close(self) -> None:
-        """Let go of the writing thread; what it has been given it writes."""
+        """Let go of the writing thread; what it has begun it finishes."""
         self._writer.shutdown(wait=False)
 
     def _course(self, raw: RawRequest) -> gate.Course:
