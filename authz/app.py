@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,21 +63,20 @@ def opened(settings: Settings) -> Iterator[Ground]:
 
     Raises ConfigurationError and PolicyError, with nothing left behind.
     """
-    policy = CurrentPolicy(settings.policy)
-    passes = Passes(load_key(settings.pass_key))
-    sink = Sink(settings.audit.path, settings.audit.durability)
-    sockets: dict[str, Listening] = {}
-    try:
+    with ExitStack() as opening:
+        policy = CurrentPolicy(settings.policy)
+        passes = Passes(load_key(settings.pass_key))
+        sink = Sink(settings.audit.path, settings.audit.durability)
+        opening.callback(sink.close)
         wanted = _wanted(settings)
-        sockets.update(activated(wanted))
+        sockets = activated(wanted)
+        for listening in sockets.values():
+            opening.callback(listening.close)
         for name, path in wanted.items():
             if name not in sockets:
                 sockets[name] = listen(path)
+                opening.callback(sockets[name].close)
         yield Ground(settings, policy, passes, sink, sockets)
-    finally:
-        for listening in sockets.values():
-            listening.close()
-        sink.close()
 
 
 async def run(ground: Ground) -> None:
@@ -129,14 +128,16 @@ async def _serve(servers: list[PluginServer | AdminServer], operator: Operator) 
             group.create_task(operator.watch_engine()),
             group.create_task(operator.reload_on(hangups)),
         ]
-        for server in servers:
-            await server.start()
-        log.info("service.started")
-        notify("READY=1")
-        await ended.wait()
-        notify("STOPPING=1")
-        for server in servers:
-            await server.close()
+        try:
+            for server in servers:
+                await server.start()
+            log.info("service.started")
+            notify("READY=1")
+            await ended.wait()
+        finally:
+            notify("STOPPING=1")
+            for server in servers:
+                await server.close()
         for task in background:
             task.cancel()
     log.info("service.stopped")

@@ -6,7 +6,7 @@ It knows the state of the service and nothing of HTTP.
 from __future__ import annotations
 
 import asyncio
-import pwd
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +29,13 @@ WARNING = (
     "engine {version} serves BuildKit's gRPC on its unix socket without asking any plugin: "
     "give nobody that socket"
 )
+
+UNKNOWN = (
+    "engine {version} may be one that serves BuildKit's gRPC without asking any plugin "
+    "(29.2 and later do): give nobody its unix socket"
+)
+
+SHADOW = "shadow mode: what the policy denies is let through, but for never rows"
 
 EVERY = 5.0
 """Seconds between two attempts to reach a daemon that has not started yet."""
@@ -73,7 +80,7 @@ class Operator:
     async def reload(self) -> Answer:
         """Read the policy again: 200 with its digest, or 422 with every problem."""
         try:
-            await asyncio.to_thread(self._policy.reload)
+            snapshot = await asyncio.to_thread(self._policy.reload)
         except PolicyError as error:
             self._metrics.reloads.labels("failed").inc()
             log.error(  # noqa: TRY400  the problems are the policy's, a traceback says nothing
@@ -81,9 +88,13 @@ class Operator:
             )
             found = [problem_json(p) for p in error.problems if p.severity is Severity.ERROR]
             return Answer(422, {"message": str(error), "problems": found})
+        except Exception:
+            self._metrics.reloads.labels("failed").inc()
+            log.exception("policy.reload_failed")
+            return Answer(500, {"message": "a defect; the log has the traceback"})
         self._metrics.reloads.labels("done").inc()
-        log.info("policy.reloaded", policy=self._policy.snapshot.digest)
-        return Answer(200, {"policy": self._policy.snapshot.digest})
+        log.info("policy.reloaded", policy=snapshot.digest)
+        return Answer(200, {"policy": snapshot.digest})
 
     async def reload_on(self, hangups: asyncio.Queue[None]) -> None:
         """Read the policy again for every item of the queue."""
@@ -92,10 +103,13 @@ class Operator:
             await self.reload()
 
     async def note(self, what: str, peer: Peer, allowed: bool) -> None:  # noqa: FBT001  the admin socket's contract
-        """Record what was asked of the service. Raises AuditUnavailableError."""
+        """Record what was asked of the service. Raises AuditUnavailableError.
+
+        Only root has a name here: to look up another one can take for ever.
+        """
         method, _, target = what.partition(" ")
         identity = Identity(
-            f"user:{_account(peer.uid)}",
+            f"user:#{peer.uid}" if peer.uid else "user:root",
             proof=Proof.PEER,
             uid=peer.uid,
             gid=peer.gid,
@@ -105,13 +119,15 @@ class Operator:
 
     async def watch_engine(self) -> None:
         """Wait for the daemon, and say once which it is and what that means."""
+        if self._mode is Mode.SHADOW:
+            log.warning("policy.not_enforced", problem=SHADOW)
         while True:
             version, _ = await self._engine()
             if version:
                 break
             await asyncio.sleep(EVERY)
         log.info("engine.seen", version=version)
-        for warning in self._warnings(version):
+        if warning := engine_warning(version):
             log.warning("engine.not_guarded", problem=warning)
 
     async def _engine(self) -> tuple[str, str]:
@@ -129,23 +145,20 @@ class Operator:
         return "degraded" if any(problems) else "ready"
 
     def _warnings(self, version: str) -> list[str]:
-        found = [WARNING.format(version=version)] if not guarded(version) else []
-        if self._mode is Mode.SHADOW:
-            found.append("shadow mode: what the policy denies is let through, but for never rows")
-        return found
+        shadow = SHADOW if self._mode is Mode.SHADOW else ""
+        return [warning for warning in (engine_warning(version), shadow) if warning]
 
 
-def guarded(version: str) -> bool:
-    """Say whether an engine asks its plugins about everything; true where it is not known."""
-    numbers = version.split("-", maxsplit=1)[0].split("+", maxsplit=1)[0].split(".")[:2]
-    if not all(part.isdecimal() for part in numbers) or len(numbers) < len(ASKS_NO_PLUGIN):
-        return True
-    return tuple(map(int, numbers)) < ASKS_NO_PLUGIN
+def engine_warning(version: str) -> str:
+    """Say what an engine does not ask its plugins about; nothing where it asks about all.
 
-
-def _account(uid: int) -> str:
-    """Return the account's name; ``#uid`` where there is none. A local look-up, asked rarely."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"#{uid}"
+    Of a daemon that was not reached (an empty version) nothing can be said.
+    """
+    if not version:
+        return ""
+    numbers = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])", version)
+    if numbers is None:
+        return UNKNOWN.format(version=version)
+    if (int(numbers[1]), int(numbers[2])) < ASKS_NO_PLUGIN:
+        return ""
+    return WARNING.format(version=version)

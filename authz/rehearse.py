@@ -135,12 +135,12 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
         if short in table
     }
     if topic is Topic.CONTAINER:
-        config = dict(document.get("Config", {}))
-        config["Labels"] = {**config.get("Labels", {}), **labels}
-        host = {**ORDINARY, **document.get("HostConfig", {})}
+        config = dict(_inner(document, "Config"))
+        config["Labels"] = {**_inner(config, "Labels"), **labels}
+        host = {**ORDINARY, **_inner(document, "HostConfig")}
         return {"Id": key, "Name": f"/{key}", **document, "HostConfig": host, "Config": config}
     if topic is Topic.EXEC:
-        process = {"user": table.get("user", ""), **document.get("ProcessConfig", {})}
+        process = {"user": table.get("user", ""), **_inner(document, "ProcessConfig")}
         return {
             "ID": key,
             "ContainerID": table.get("container", ""),
@@ -148,11 +148,18 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
             "ProcessConfig": process,
         }
     if topic is Topic.IMAGE:
-        config = {"User": table.get("user", ""), **document.get("Config", {})}
+        config = {"User": table.get("user", ""), **_inner(document, "Config")}
         return {"Id": "", "RepoTags": [], **document, "Config": config}
     if topic is Topic.PATH:
         return {"path": key, **document}
-    return {"Name": key, **document, "Labels": {**document.get("Labels", {}), **labels}}
+    return {"Name": key, **document, "Labels": {**_inner(document, "Labels"), **labels}}
+
+
+def _inner(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = document.get(name, {})
+    if not isinstance(inner, dict):
+        raise ConfigurationError(f"given: {name} is {inner!r}; expected a table")
+    return inner
 
 
 def stored_container(name: str, body: Mapping[str, Any]) -> dict[str, Any]:

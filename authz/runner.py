@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -36,8 +36,8 @@ from authz.wire.raw import Door, RawRequest
 TIME_LIMIT = 2.0
 """Seconds for one answer, look-ups and the record included."""
 
-WRITE_TIME = 0.5
-"""Seconds of those that are kept for the record."""
+WRITING = 0.25
+"""The part of that time which is kept for the record."""
 
 MOST_IN_FLIGHT = 256
 """Questions that are answered at once; more are refused at once."""
@@ -117,12 +117,14 @@ class Runner:
     ) -> None:
         self._parts = parts
         self._entrance = Entrance(parts.methods, parts.policy)
-        self._time_limit = time_limit
+        self._writing_time = time_limit * WRITING
+        self._judging_time = time_limit - self._writing_time
         self._most_in_flight = most_in_flight
         self._in_flight = 0
         self._ids = Ulids()
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
+        self._late: Future[None] | None = None
         self.audit_problem = ""
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
@@ -133,18 +135,22 @@ class Runner:
         entrance = entrance or self._entrance
         token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
         # INVARIANT: passes are for the plugin. A client of the proxy holds none.
-        if token is None or raw.door is not Door.PLUGIN:
-            return await self._conclude(self._course(raw), entrance)
+        if token is not None and raw.door is Door.PLUGIN:
+            return await self._let_back_in(raw, token)
+        if self._in_flight >= self._most_in_flight:
+            problem = "too many questions are in flight"
+            return await self.refuse(raw, RefusedError(Reason.OVERLOADED, problem))
+        self._enter(1)
         try:
-            self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
-        except RefusedError as error:
-            self._parts.metrics.passes.labels("refused").inc()
-            return await self.refuse(raw, error)
-        self._parts.metrics.passes.labels("admitted").inc()
-        return gate.Verdict(self._ids.next(), Effect.ALLOW, Reason.RULE)
+            return await self._conclude(self._course(raw), entrance)
+        finally:
+            self._enter(-1)
 
     async def refuse(self, raw: RawRequest, refusal: RefusedError) -> gate.Verdict:
-        """Record a refusal that was made before there was a request to judge."""
+        """Record a refusal that was made before there was a request to judge. Raises nothing.
+
+        It takes no room from those that are judged: it costs a record only.
+        """
         course = self._course(raw)
         course.refusal = refusal
         return await self._conclude(course, self._entrance)
@@ -163,7 +169,7 @@ class Runner:
             reason=Reason.RULE if allowed else Reason.BAD_CREDENTIAL,
             policy=self._parts.policy.snapshot.digest,
         )
-        await self._write(record, self._time_limit)
+        await self._write(record)
 
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
@@ -172,28 +178,33 @@ class Runner:
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
 
+    def _enter(self, more: int) -> None:
+        self._in_flight += more
+        self._parts.metrics.in_flight.set(self._in_flight)
+
+    async def _let_back_in(self, raw: RawRequest, token: str) -> gate.Verdict:
+        """Admit a look-up of our own. It takes no room: somebody in flight waits for it."""
+        try:
+            self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
+        except RefusedError as error:
+            self._parts.metrics.passes.labels("refused").inc()
+            return await self.refuse(raw, error)
+        self._parts.metrics.passes.labels("admitted").inc()
+        return gate.Verdict(self._ids.next(), Effect.ALLOW, Reason.RULE)
+
     async def _conclude(self, course: gate.Course, entrance: Entrance) -> gate.Verdict:
         """Judge, record and count, in this order."""
         started = perf_counter()
-        self._in_flight += 1
-        self._parts.metrics.in_flight.set(self._in_flight)
-        try:
-            if self._in_flight > self._most_in_flight:
-                problem = "too many questions are in flight"
-                course.refusal = RefusedError(Reason.OVERLOADED, problem)
-            if course.refusal is None:
-                await self._judge_guarded(course, entrance)
-            verdict = await self._recorded(course, started)
-        finally:
-            self._in_flight -= 1
-            self._parts.metrics.in_flight.set(self._in_flight)
+        if course.refusal is None:
+            await self._judge_guarded(course, entrance)
+        verdict = await self._recorded(course, started)
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
         """Judge within the time; whatever goes wrong becomes the course's refusal."""
         try:
-            async with asyncio.timeout(self._time_limit - WRITE_TIME):
+            async with asyncio.timeout(self._judging_time):
                 await self._judge(course, entrance)
         except RefusedError as error:
             course.refusal = error
@@ -258,33 +269,55 @@ class Runner:
 
     async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
         """Write the record. A request without one is refused, whatever was decided."""
-        verdict = course.verdict()
-        took = int((perf_counter() - started) * 1e6)
         try:
-            await self._write(course.record(verdict, took, self._parts.redaction), WRITE_TIME)
+            verdict = course.verdict()
+            took = int((perf_counter() - started) * 1e6)
+            await self._write(course.record(verdict, took, self._parts.redaction))
         except AuditUnavailableError as error:
-            log.exception("audit.write_failed", request=course.id)
-            self._parts.metrics.unwritten.inc()
-            self.audit_problem = str(error)
-            course.refusal = RefusedError(
-                Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
-            )
-            return course.verdict()
-        self.audit_problem = ""
-        return verdict
+            log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
+            reason, problem = Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
+        except Exception:
+            log.exception("request.record_failed", request=course.id)
+            reason, problem = Reason.INTERNAL_ERROR, "a defect of the gate"
+        else:
+            return verdict
+        self._parts.metrics.unwritten.inc()
+        course.refusal = RefusedError(reason, problem)
+        return course.verdict()
 
-    async def _write(self, record: AuditRecord, seconds: float) -> None:
-        """Append, in a thread where that can wait for a disk."""
+    async def _write(self, record: AuditRecord) -> None:
+        """Append, and remember whether that was possible. Raises AuditUnavailableError."""
+        try:
+            await self._append(record)
+        except AuditUnavailableError as error:
+            self.audit_problem = str(error)
+            raise
+        self.audit_problem = ""
+
+    async def _append(self, record: AuditRecord) -> None:
+        """Append, in a thread where that can wait for a disk.
+
+        INVARIANT: whoever is cancelled while he waits leaves the record to be
+        written. One that is too late is not written any more if the thread has
+        not begun with it; else the file may tell of a decision that was
+        refused, never the other way round. While one hangs, none is queued
+        behind it.
+        """
         sink = self._parts.sink
         if not sink.blocking:
             sink.append(record)
             return
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(seconds):
-                await loop.run_in_executor(self._writer, sink.append, record)
-        except TimeoutError:
-            raise AuditUnavailableError("the record was not written in time") from None
+        if self._late is not None and not self._late.done():
+            raise AuditUnavailableError("an earlier record is still being written")
+        job = self._writer.submit(sink.append, record)
+        written = asyncio.wrap_future(job)
+        written.add_done_callback(_retrieve)
+        await asyncio.wait({written}, timeout=self._writing_time)
+        if not written.done():
+            if not job.cancel():
+                self._late = job
+            raise AuditUnavailableError("the record was not written in time")
+        written.result()
 
     def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
         door = course.raw.door.value
@@ -301,6 +334,12 @@ class Runner:
                 reason=verdict.reason.value,
                 enforced=verdict.enforced,
             )
+
+
+def _retrieve(written: asyncio.Future[None]) -> None:
+    """Take note of how a write ended, even where nobody waits for it any more."""
+    if not written.cancelled():
+        written.exception()
 
 
 _EVENTS = {Effect.DENY: "request.denied", Effect.REFUSE: "request.refused"}

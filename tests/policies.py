@@ -13,6 +13,25 @@ CREATE_ROW = "p, role:dev, *, container.create, on:new, *, allow\n"
 
 CORE_ONLY = 'packs = ["core"]\n'
 
+TEN_MISTAKES = {
+    # byte-order mark; misspelt verdict; missing column; unknown kind; unknown action
+    "policy.csv": (
+        b"\xef\xbb\xbf# a: first\n"
+        b"p, role:dev, *, container.create, on:new, *, alow\n"
+        b"p, role:dev, *, container.create, image:**, allow\n"
+        b"p, role:dev, *, container.create, binds:/srv, *, allow\n"
+        b"p, role:dev, *, container.creat, on:new, *, allow\n"
+        # a value not in canonical form; a condition that cannot be read
+        b"p, role:dev, *, *, bind:/var/run/docker.sock, *, deny\n"
+        b"p, role:dev, *, *, on:own, dor=plugin, allow\n"
+    ),
+    # a role cycle; an untyped subject
+    "people.csv": (b"g, role:dev, role:ops, *\ng, role:ops, role:dev, *\ng, alice, role:dev, *\n"),
+    # a misspelt pack
+    "bundle.toml": b'packs = ["core", "socket"]\n',
+}
+"""Files with one mistake each of the kinds that people make, by their path in a bundle."""
+
 
 def a_bundle(  # noqa: PLR0913  one keyword for each file of a bundle
     root: Path,

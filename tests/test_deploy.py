@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from authz.cli.options import USAGE
 from authz.config import load_settings, socket_path
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -46,9 +47,27 @@ def test_service_may_write_where_the_settings_do():
     assert socket_path(settings.admin.address).parent == Path("/run", service["RuntimeDirectory"])
 
 
+def test_a_service_that_cannot_run_is_not_waited_for():
+    """Its start limit is one that is reached, which fails the socket unit and removes its file."""
+    service, socket = unit("dockgate.service"), unit("dockgate.socket")
+    assert service["Unit"]["Requires"] == "dockgate.socket"
+    assert service["Unit"]["StartLimitIntervalSec"] == "60s"
+    triggers = int(socket["Socket"]["TriggerLimitBurst"])
+    assert int(service["Unit"]["StartLimitBurst"]) < triggers
+    assert socket["Socket"]["RemoveOnStop"] == "yes"
+
+
+def test_service_and_program_agree_how_to_talk():
+    """It says when it is ready and alive, reads the policy on SIGHUP, and 2 is for settings."""
+    service = unit("dockgate.service")["Service"]
+    assert (service["Type"], service["WatchdogSec"]) == ("notify", "10s")
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert int(service["RestartPreventExitStatus"]) == USAGE
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_takes_the_units():
-    """No unit has a key that systemd ignores, and the sandbox is a tight one."""
+    """No unit has a key that systemd ignores."""
     units = [str(SYSTEMD / name) for name in ("dockgate.service", "dockgate.socket")]
     verified = subprocess.run(
         ["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False
@@ -57,12 +76,29 @@ def test_systemd_takes_the_units():
     assert complaints == []
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_calls_the_sandbox_tight():
+    """Its exposure, from 0 to 10, stays at most 1.6: what is left open is root's and paths."""
+    service = str(SYSTEMD / "dockgate.service")
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=16"]
+    judged = subprocess.run([*words, service], capture_output=True, text=True, check=False)
+    assert judged.returncode == 0, judged.stdout[-200:]
+
+
 def test_managed_plugin_serves_the_socket_that_its_configuration_names():
     """The daemon looks for the interface's socket in /run/docker/plugins of the plugin."""
     settings = load_settings(DEPLOY / "docker-plugin" / "dockgate.toml", {})
     config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
     assert config["interface"]["types"] == ["docker.authz/1.0"]
     assert Path("/run/docker/plugins", config["interface"]["socket"]) == settings.plugin.socket
+
+
+def test_managed_plugin_starts_what_the_image_does():
+    """Its command is the image's, by its full path: the daemon sets a PATH of its own."""
+    config = json.loads((DEPLOY / "docker-plugin" / "config.json").read_text())
+    lines = (DEPLOY.parent / "Dockerfile").read_text().splitlines()
+    said = [line.split(" ", 1)[1] for line in lines if line.startswith(("ENTRYPOINT", "CMD"))]
+    assert config["entrypoint"] == [word for words in said for word in json.loads(words)]
 
 
 def test_managed_plugin_mounts_what_its_settings_use():
@@ -99,7 +135,7 @@ def test_image_has_what_its_recipe_copies():
     copied = [
         source
         for line in (root / "Dockerfile").read_text().splitlines()
-        if line.startswith("COPY")
+        if line.startswith("COPY") and "--from=" not in line
         for source in line.split()[1:-1]
     ]
     assert copied

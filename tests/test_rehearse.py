@@ -109,6 +109,12 @@ def test_short_forms_are_spelt_out(given, topic, key, expected):
         ({"teapot": {}}, "given.teapot is not known; expected one of container"),
         ({"volume": 1}, "given.volume is 1; expected a table"),
         ({"volume": {"data": 1}}, "given.volume.data is 1; expected a table"),
+        ({"container": {"web": {"Config": 1}}}, "given: Config is 1; expected a table"),
+        ({"container": {"web": {"Config": {"Labels": "x"}}}}, "Labels is 'x'; expected a table"),
+        ({"container": {"web": {"HostConfig": []}}}, r"HostConfig is \[\]; expected a table"),
+        ({"exec": {"e": {"ProcessConfig": 1}}}, "ProcessConfig is 1; expected a table"),
+        ({"image": {"nginx": {"Config": True}}}, "Config is True; expected a table"),
+        ({"volume": {"data": {"Labels": 1}}}, "Labels is 1; expected a table"),
     ],
 )
 def test_other_tables_are_told(given, message):

@@ -29,8 +29,8 @@ def echo(rehearsal: Rehearsal, *, verbose: bool) -> None:
     effect = record.verdict
     asked = record.asked
     head = click.style(effect.value.upper().ljust(7), fg=COLOURS[effect], bold=True)
-    what = f"{asked.method} {printable(asked.target)}  {asked.action}" if asked else ""
-    click.echo(f"{head} {what.rstrip()}")
+    what = f"{asked.method} {asked.target}  {asked.action}" if asked else ""
+    click.echo(f"{head} {printable(what).rstrip()}")
     if record.detail:
         click.echo(f"{INDENT}{printable(record.detail)} ({record.reason})")
     shown = [outcome for outcome in record.outcomes if verbose or not outcome.allowed]
@@ -65,7 +65,7 @@ def _sentence(group: list[Outcome]) -> str:
     fact = f"{outcome.fact.kind}:{', '.join(values[:MOST_VALUES])}{rest}".ljust(FACT_WIDTH)
     if outcome.error:
         where = f"{place(outcome.row)}: " if outcome.row else ""
-        return f"{fact} {where}{outcome.error}"
+        return f"{fact} {where}{printable(outcome.error)}"
     if outcome.row is None:
         return f"{fact} no row allows it"
     why = f"  {printable(outcome.row.message)}" if outcome.row.message else ""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import click
+import structlog
 import uvloop
 
-from authz import log
 from authz.app import opened, run
 from authz.cli.options import USAGE, fail
 from authz.config import load_settings
 from authz.errors import ConfigurationError, PolicyError
+from authz.log import configure
 from authz.policy.text import render_problems
 
 HELP = """Run the doors that the configuration names.
@@ -21,6 +23,14 @@ HELP = """Run the doors that the configuration names.
 Environment variables DOCKGATE_SECTION__KEY lie over the file's values. SIGTERM and SIGINT
 end it, SIGHUP reads the policy again. Exits with 0 after a clean stop, 2 when settings or
 policy cannot be used, 1 when it fails."""
+
+FAILED = 1
+"""Exit status of a service that could not go on."""
+
+LAST_MOMENT = 5
+"""Seconds from the last answer to the end of the process; then the kernel ends it."""
+
+log = structlog.get_logger(__name__)
 
 
 @click.command(help=HELP)
@@ -33,15 +43,30 @@ policy cannot be used, 1 when it fails."""
 )
 def command(path: Path | None) -> None:
     """Serve until a signal."""
-    log.configure()
+    configure()
     os.umask(0o077)
+    _take_signals()
     try:
         settings = load_settings(path)
         with opened(settings) as ground:
-            uvloop.run(run(ground))
+            try:
+                uvloop.run(run(ground))
+            finally:  # what hangs on a dead disk must not hold up the end
+                signal.alarm(LAST_MOMENT)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except PolicyError as error:
         click.echo(render_problems(error.problems), err=True)
         fail(f"{settings.policy}: the policy does not load", USAGE)
+    except KeyboardInterrupt:  # a signal, before anything was answered
+        sys.exit(0)
+    except Exception:
+        log.exception("service.failed")
+        fail("the service failed; the line above says where", FAILED)
     sys.exit(0)
+
+
+def _take_signals() -> None:
+    """Clean up when a signal comes during the start, and do not let a reload end everything."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -22,7 +22,7 @@ HEADER = "Dockgate-Pass"
 """The request header; Go's spelling, so that it is the same when the daemon passes it on."""
 
 KEY_BYTES = 32
-WINDOW = 30.0
+WINDOW = 5.0
 """Seconds for which a pass is good. Clocks are one: both ends are on one host, or should agree."""
 
 MOST_NONCES = 50_000

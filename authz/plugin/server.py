@@ -17,17 +17,11 @@ import struct
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
-from authz.errors import RefusedError
+from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
-from authz.plugin.protocol import (
-    ACTIVATION,
-    ALLOWED,
-    message_limit,
-    read_call,
-    too_large,
-    write_answer,
-)
+from authz.plugin.protocol import ACTIVATION, ALLOWED, message_limit, read_call, write_answer
 from authz.runner import Runner
 from authz.wire.raw import Door, RawRequest
 
@@ -63,7 +57,14 @@ class PluginServer:
         self._runner = runner
         self._max_body = max_body
         self._callers = frozenset({0, os.geteuid()})
-        server = web.Server(self._answer, access_log=None, keepalive_timeout=FOREVER)
+        server = web.Server(
+            self._answer,
+            access_log=None,
+            logger=_Log(),
+            keepalive_timeout=FOREVER,
+            lingering_time=READING_TIME,
+            auto_decompress=False,  # the daemon compresses nothing, and a bomb would
+        )
         self._server = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
 
     async def start(self) -> None:
@@ -76,8 +77,9 @@ class PluginServer:
         await self._server.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if not self._is_daemon(request):
-            log.warning("plugin.caller_refused")
+        caller = _caller(request)
+        if caller not in self._callers:
+            log.warning("plugin.caller_refused", uid=caller)
             return _response(_refusal("only the daemon may ask"), status=403)
         if request.method != "POST":
             return _response(_refusal("expected a POST"), status=405)
@@ -86,24 +88,16 @@ class PluginServer:
         if request.path == ACTIVATE:
             return _response(ACTIVATION)
         if request.path == RESPONSE:
-            # The work is done by now: a denial would hide it, not undo it.
-            return _response(ALLOWED)
+            return await self._let_out(request)
         return _response(_refusal("the plugin has no such call"), status=404)
-
-    def _is_daemon(self, request: web.BaseRequest) -> bool:
-        """Ask the kernel who connected (unix(7), SO_PEERCRED)."""
-        sock = request.transport.get_extra_info("socket") if request.transport else None
-        if sock is None:  # the peer has gone
-            return False
-        found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-        return _PEER.unpack(found)[1] in self._callers
 
     async def _decide(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            async with asyncio.timeout(READING_TIME):
-                document = await self._read(request)
+            document = await _read(request, message_limit(self._max_body))
         except TimeoutError:
-            return await self._slow(request)
+            return await self._broken(408, Reason.TIMEOUT, "did not arrive in time")
+        except (OSError, web.RequestPayloadError):
+            return await self._broken(400, Reason.UNREADABLE_REQUEST, "broke off")
         try:
             raw = read_call(document, max_body=self._max_body)
         except RefusedError as error:
@@ -112,30 +106,63 @@ class PluginServer:
             verdict = await self._runner.decide(raw)
         return _response(_written(verdict))
 
-    async def _read(self, request: web.BaseRequest) -> bytes:
-        """Read the document to its end; of one that is too large only so much as shows it."""
-        limit = message_limit(self._max_body)
-        kept = bytearray()
-        drained = 0
+    async def _broken(self, status: int, reason: Reason, problem: str) -> web.StreamResponse:
+        """Refuse half a document, and close: the rest would be taken for another call."""
+        refusal = RefusedError(reason, f"plugin message {problem}")
+        verdict = await self._runner.refuse(_unread(), refusal)
+        response = _response(_written(verdict), status)
+        response.force_close()
+        return response
+
+    async def _let_out(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Allow whatever the daemon has done: a denial would hide it, not undo it."""
+        response = _response(ALLOWED)
+        try:
+            await _read(request, 0)
+        except (TimeoutError, OSError, web.RequestPayloadError):
+            response.force_close()
+        return response
+
+
+class _Log:
+    """What aiohttp tells, in our form, and without the requests that it quotes."""
+
+    def debug(self, *_args: object, **_more: object) -> None:
+        """Say nothing: peers come and go."""
+
+    def exception(self, what: str, *_args: object, exc_info: BaseException | None = None) -> None:
+        """Tell what kind of nonsense came; a defect of ours with all its details."""
+        if isinstance(exc_info, HttpProcessingError):
+            log.warning("plugin.nonsense_received", kind=type(exc_info).__name__)
+        else:
+            log.error("plugin.answer_failed", problem=what, exc_info=exc_info)
+
+
+async def _read(request: web.BaseRequest, limit: int) -> bytes:
+    """Read a document to its end, and return it; of one above the limit one byte more than that.
+
+    Raises TimeoutError where it takes longer than its time, and OSError or
+    RequestPayloadError where it breaks off.
+    """
+    kept = bytearray()
+    drained = 0
+    async with asyncio.timeout(READING_TIME):
         async for chunk in request.content.iter_any():
             drained += len(chunk)
             kept += chunk[: limit + 1 - len(kept)]
             if drained > DRAINED:
                 break
-        return bytes(kept)
-
-    async def _slow(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Refuse half a document, and close: the rest would be taken for another call."""
-        verdict = await self._runner.refuse(_unread(), too_slow())
-        response = _response(_written(verdict), status=408)
-        response.force_close()
-        del request
-        return response
+    return bytes(kept)
 
 
-def too_slow() -> RefusedError:
-    """Return the refusal of a document that did not arrive."""
-    return RefusedError(too_large().reason, "plugin message did not arrive in time")
+def _caller(request: web.BaseRequest) -> int | None:
+    """Ask the kernel for the uid of who connected (unix(7), SO_PEERCRED); None: he has gone."""
+    sock = request.transport.get_extra_info("socket") if request.transport else None
+    if sock is None:
+        return None
+    found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
+    uid: int = _PEER.unpack(found)[1]
+    return uid
 
 
 def _unread() -> RawRequest:

@@ -6,7 +6,8 @@ so that health can tell. It knows where the bundle is, and no request.
 
 from __future__ import annotations
 
-from authz.errors import PolicyError
+from threading import Lock
+
 from authz.policy.bundle import load_bundle
 from authz.policy.snapshot import Snapshot, compile_snapshot
 
@@ -21,6 +22,7 @@ class CurrentPolicy:
         """Load for the first time. Raises PolicyError: without a policy there is no service."""
         self._reference = reference
         self._snapshot = compile_snapshot(load_bundle(reference))
+        self._loading = Lock()
         self.problem = ""
 
     @property
@@ -28,15 +30,19 @@ class CurrentPolicy:
         """The snapshot that judges from now on; whoever begins holds on to it."""
         return self._snapshot
 
-    def reload(self) -> None:
-        """Read the bundle again and swap. Raises PolicyError, with the old one in force.
+    def reload(self) -> Snapshot:
+        """Read the bundle again, put it in force and return it.
 
-        May run in a thread: the swap is one assignment.
+        Raises PolicyError, with the old one in force. May run in a thread: the
+        swap is one assignment. Two loads at once take turns, so that the one
+        that was asked for last, and read last, is the one that stays.
         """
-        try:
-            snapshot = compile_snapshot(load_bundle(self._reference))
-        except PolicyError as error:
-            self.problem = str(error)
-            raise
-        self._snapshot = snapshot
-        self.problem = ""
+        with self._loading:
+            try:
+                snapshot = compile_snapshot(load_bundle(self._reference))
+            except Exception as error:
+                self.problem = str(error) or type(error).__name__
+                raise
+            self._snapshot = snapshot
+            self.problem = ""
+        return snapshot

@@ -220,6 +220,8 @@ def _install_base(cache: Path) -> None:
             (apt.tree / "usr" / name).mkdir(parents=True)
             (apt.tree / name).symlink_to(f"usr/{name}")  # else the packages make a folder
         apt.unpack()
+        for name in ("doc", "locale", "man"):
+            shutil.rmtree(apt.tree / "usr/share" / name)
 
 
 @contextmanager

@@ -23,9 +23,11 @@ from tests.e2e.engines import Engine
 
 _CGROUPS = Path("/sys/fs/cgroup")
 # /run is private, so the daemon's sockets stand at their usual places, and outside under root/run.
-# The cgroup file systems stay shared: runc needs their real paths.
+# The cgroup file systems stay shared: runc needs their real paths. Mounts propagate within the
+# sandbox, as they do on a machine with systemd, and never out of it.
 _FIRST_PROCESS = """
 set -e
+mount --make-rshared /
 mount --bind "$1/run" /run
 if [ -d /etc/docker ]; then mount --bind "$1/etc" /etc/docker; fi
 busybox ip link set lo up

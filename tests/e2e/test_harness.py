@@ -191,10 +191,9 @@ def test_a_plugin_is_switched_on_by_reload(daemons: Daemons) -> None:
     assert plugin.asked[0]["RequestUri"] == "/_ping"
 
 
-@pytest.mark.slow
 def test_a_failed_start_shows_the_log(daemons: Daemons) -> None:
-    """A plugin that cannot be found ends the start, and the error has the daemon's own words."""
-    daemon = daemons(["absent"])
+    """A daemon that ends is seen at once, and the error has the daemon's own words."""
+    daemon = daemons(storage_driver="absent")
 
     with pytest.raises(DaemonError, match=r"(?s)ended; its log ends:.*absent"):
         daemon.start()

@@ -15,7 +15,7 @@ from authz.policy.links import Group, Link
 from authz.policy.pack_file import shipped_packs
 from authz.policy.text import render_problems
 from authz.shipped import shipped
-from tests.policies import CREATE_ROW, a_bundle
+from tests.policies import CREATE_ROW, TEN_MISTAKES, a_bundle
 
 TODAY = date(2026, 8, 1)
 ALLOW = "p, *, *, *, on:new, *, allow\n"
@@ -371,25 +371,6 @@ def test_an_empty_policy_is_told_with_a_first_row(tmp_path: Path):
     assert found.message == "the policy has no p rows, so it would deny everything"
     assert found.location.file == f"{tmp_path}/policy.csv"
     assert found.suggestion == "p, *, *, system.ping, on:host, *, allow"
-
-
-TEN_MISTAKES = {
-    # byte-order mark; misspelt verdict; missing column; unknown kind; unknown action
-    "policy.csv": (
-        b"\xef\xbb\xbf# a: first\n"
-        b"p, role:dev, *, container.create, on:new, *, alow\n"
-        b"p, role:dev, *, container.create, image:**, allow\n"
-        b"p, role:dev, *, container.create, binds:/srv, *, allow\n"
-        b"p, role:dev, *, container.creat, on:new, *, allow\n"
-        # a value not in canonical form; a condition that cannot be read
-        b"p, role:dev, *, *, bind:/var/run/docker.sock, *, deny\n"
-        b"p, role:dev, *, *, on:own, dor=plugin, allow\n"
-    ),
-    # a role cycle; an untyped subject
-    "people.csv": (b"g, role:dev, role:ops, *\ng, role:ops, role:dev, *\ng, alice, role:dev, *\n"),
-    # a misspelt pack
-    "bundle.toml": b'packs = ["core", "socket"]\n',
-}
 
 
 def test_ten_mistakes_are_told_in_one_load(tmp_path: Path):

@@ -1,0 +1,76 @@
+"""Scripted parts: they do what they were told, and remember what they were asked."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from authz.audit.record import AuditRecord
+from authz.errors import AuditUnavailableError
+from authz.facts.questions import MISSING, Answer, Question, Topic
+from tests.builders import DAEMON
+
+
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Wait until something is so. Raises AssertionError when it does not become so."""
+    for _ in range(int(seconds * 1000)):
+        if condition():
+            return
+        await asyncio.sleep(0.001)
+    raise AssertionError("it did not become so in time")
+
+
+@dataclass
+class ScriptedLookups:
+    """Answers what the script says; an error in it is raised, what is not in it is missing."""
+
+    script: Mapping[Question, Answer | Exception] = field(default_factory=dict)
+    hanging: frozenset[Topic] = frozenset()
+    """Topics that are never answered."""
+    asked: list[Question] = field(default_factory=list)
+    waiting: int = 0
+    """Questions that hang now."""
+
+    async def answer(self, question: Question) -> Answer:
+        """Answer, raise or hang."""
+        self.asked.append(question)
+        if question.topic in self.hanging:
+            self.waiting += 1
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.waiting -= 1
+        usual = DAEMON if question.topic is Topic.DAEMON else MISSING
+        found = self.script.get(question, usual)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@dataclass
+class ScriptedSink:
+    """Keeps records in memory. ``fault`` is raised instead; ``go`` is waited for."""
+
+    blocking: bool = False
+    fault: Exception | None = None
+    go: threading.Event = field(default_factory=threading.Event)
+    records: list[AuditRecord] = field(default_factory=list)
+    threads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Write at once, unless a test holds it up."""
+        self.go.set()
+
+    def append(self, record: AuditRecord) -> None:
+        """Keep a record, when it may."""
+        self.threads.append(threading.current_thread().name)
+        if not self.go.wait(10):
+            raise AuditUnavailableError("the test let go of nothing")
+        if self.fault is not None:
+            raise self.fault
+        self.records.append(record)
+
+    def close(self) -> None:
+        """Do nothing."""

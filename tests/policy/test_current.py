@@ -1,0 +1,94 @@
+"""The policy in force: replaced as a whole, or not at all."""
+
+import threading
+
+import pytest
+
+from authz.errors import PolicyError
+from authz.policy import current
+from authz.policy.current import CurrentPolicy
+from tests.policies import CREATE_ROW, a_bundle
+
+OTHER_ROW = "p, role:dev, *, container.create, on:own, *, allow\n"
+
+
+def test_without_a_policy_there_is_no_service(tmp_path):
+    """The first load has to succeed."""
+    with pytest.raises(PolicyError):
+        CurrentPolicy(str(tmp_path / "none"))
+
+
+def test_a_reload_puts_the_new_policy_in_force(tmp_path):
+    """It is returned; who holds the old one keeps it."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    held = policy.snapshot
+    a_bundle(tmp_path, policy=CREATE_ROW + OTHER_ROW)
+
+    loaded = policy.reload()
+
+    assert policy.snapshot is loaded
+    assert loaded.digest != held.digest
+    assert len(held.bundle.rows) + 1 == len(loaded.bundle.rows)
+
+
+def test_a_broken_policy_changes_nothing(tmp_path):
+    """The good one stays, the problem is remembered until a load succeeds."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    held = policy.snapshot
+    a_bundle(tmp_path, policy="nonsense\n")
+
+    with pytest.raises(PolicyError):
+        policy.reload()
+    broken = (policy.snapshot, policy.problem)
+    a_bundle(tmp_path)
+    policy.reload()
+
+    assert broken[0] is held
+    assert "problems, the first at" in broken[1]
+    assert policy.problem == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "problem"), [(MemoryError(), "MemoryError"), (OSError("gone"), "gone")]
+)
+def test_whatever_fails_changes_nothing(tmp_path, monkeypatch, error, problem):
+    """A load can fail in ways that no one foresaw."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    held = policy.snapshot
+
+    def broken(_reference):
+        raise error
+
+    monkeypatch.setattr(current, "load_bundle", broken)
+    with pytest.raises(type(error)):
+        policy.reload()
+
+    assert policy.snapshot is held
+    assert policy.problem == problem
+
+
+def test_the_policy_that_was_read_last_stays(tmp_path, monkeypatch):
+    """Of two reloads at once the first cannot end behind the second."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    reading, go = threading.Event(), threading.Event()
+    load = current.load_bundle
+
+    def slow(reference):
+        found = load(reference)
+        reading.set()
+        assert go.wait(10)
+        return found
+
+    monkeypatch.setattr(current, "load_bundle", slow)
+    first = threading.Thread(target=policy.reload)
+    first.start()
+    assert reading.wait(10)
+    a_bundle(tmp_path, policy=CREATE_ROW + OTHER_ROW)
+    second = threading.Thread(target=policy.reload)
+    second.start()
+    second.join(0.1)
+    go.set()
+    for thread in (first, second):
+        thread.join(10)
+
+    assert policy.snapshot.digest == CurrentPolicy(str(tmp_path)).snapshot.digest

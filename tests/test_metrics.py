@@ -1,0 +1,70 @@
+"""What is counted, under which names."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from authz.errors import Reason
+from authz.metrics import BUCKETS, Metrics
+from authz.runner import TIME_LIMIT
+
+NAMES = {
+    "dockgate_decisions": ("counter", {"door", "effect", "reason", "enforced"}),
+    "dockgate_decision_seconds": ("histogram", {"door", "le"}),
+    "dockgate_in_flight": ("gauge", set()),
+    "dockgate_lookups": ("counter", {"topic", "outcome"}),
+    "dockgate_passes": ("counter", {"outcome"}),
+    "dockgate_audit_failures": ("counter", set()),
+    "dockgate_policy_reloads": ("counter", {"outcome"}),
+}
+"""Dashboards and alerts of other people read these: names and labels are only ever added."""
+
+
+def counted() -> Metrics:
+    """Return metrics in which everything was counted once."""
+    metrics = Metrics()
+    metrics.decisions.labels("plugin", "deny", Reason.RULE.value, "yes").inc()
+    metrics.seconds.labels("plugin").observe(0.001)
+    metrics.in_flight.set(1)
+    metrics.lookups.labels("container", "found").inc()
+    metrics.passes.labels("admitted").inc()
+    metrics.unwritten.inc()
+    metrics.reloads.labels("done").inc()
+    return metrics
+
+
+def test_names_and_labels_stay():
+    """Every metric is there with its kind and its labels."""
+    families = {f.name: f for f in text_string_to_metric_families(counted().text().decode())}
+
+    for name, (kind, labels) in NAMES.items():
+        found = {key for sample in families[name].samples for key in sample.labels}
+        assert (families[name].type, found) == (kind, labels)
+        assert families[name].documentation.endswith((".", ";"))
+
+
+def test_nothing_of_ours_is_counted_without_a_name_here():
+    """Who adds a metric adds it to the list above."""
+    families = text_string_to_metric_families(counted().text().decode())
+    ours = {f.name for f in families if f.name.startswith("dockgate_")}
+
+    assert {name.removesuffix("_created") for name in ours} == set(NAMES)
+
+
+def test_the_process_is_measured_too():
+    """Memory and descriptors tell of leaks."""
+    text = counted().text().decode()
+
+    assert "process_resident_memory_bytes" in text
+    assert "process_open_fds" in text
+
+
+def test_two_of_them_share_nothing():
+    """Each process, and each test, has its own."""
+    counted()
+
+    assert Metrics().registry.get_sample_value("dockgate_audit_failures_total") == 0
+
+
+def test_the_buckets_reach_to_the_limit():
+    """A decision that took all its time is told from one that took longer."""
+    assert BUCKETS[-1] == TIME_LIMIT
+    assert list(BUCKETS) == sorted(BUCKETS)
