@@ -67,6 +67,10 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.connections = Gauge(
+            "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
+        )
+
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)

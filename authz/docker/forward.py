@@ -11,7 +11,7 @@ Members and parameters without a description were judged by name
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from authz.docker.canonical import variant
@@ -87,6 +87,10 @@ class Forward:
     headers: Headers
     body: bytes | None
     plan: Plan
+
+    def signed(self, headers: Headers) -> "Forward":
+        """Return it with further headers, by which a plugin knows who sent it."""
+        return replace(self, headers=(*self.headers, *headers)) if headers else self
 
 
 def plan(method: str, target: str) -> Plan:

@@ -10,7 +10,9 @@ class PeerCredentials:
     """The process at the other end of a unix socket, resolved by the door.
 
     ``account`` is the user name of ``uid`` on this host, or None where it has
-    none; ``groups`` are group names of this host.
+    none; ``groups`` are group names of this host, ``#gid`` where a group has
+    none. ``container`` is the id of the container that the process lives in.
+    ``problem`` says why the process cannot be told to be anybody.
     """
 
     uid: int
@@ -18,6 +20,8 @@ class PeerCredentials:
     pid: int
     account: str | None = None
     groups: tuple[str, ...] = ()
+    container: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,8 @@ class Evidence:
 
     ``daemon_user`` and ``daemon_method`` are what the daemon tells a plugin
     (``User``, ``UserAuthNMethod``). ``certificates`` is the client's chain as
-    PEM texts, leaf first. ``listener`` names the door's listener.
+    PEM texts, leaf first. ``bearer`` is the token, empty where a header of
+    another form was sent. ``listener`` names the door's listener.
     """
 
     daemon_user: str = ""

@@ -139,3 +139,12 @@ def test_there_is_no_plan_for_what_cannot_be_read():
     """The gate will refuse it."""
     with pytest.raises(RefusedError):
         plan("GET", "//info")
+
+
+def test_further_headers_come_last():
+    """The rest of it stays as it was judged."""
+    found = sent(RawRequest("GET", "/info"))
+
+    assert found.signed(()) is found
+    assert found.signed((("A", "b"),)).headers == (("A", "b"),)
+    assert sent(a_raw_request("GET", "/info?new=1", media=None)).target == "/info?new=1"

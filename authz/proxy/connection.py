@@ -1,0 +1,383 @@
+"""One client's connection: does what its exchange asks, and passes on what happens.
+
+It knows transports, timers and back-pressure. What is said on the connection is
+the business of the exchange, whether it may be is the runner's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+
+import structlog
+
+from authz.proxy import refusal
+from authz.proxy.commands import (
+    Abort,
+    Close,
+    Command,
+    Dial,
+    EndClient,
+    EndDaemon,
+    Judge,
+    Release,
+    ToClient,
+    ToDaemon,
+    Tunnel,
+)
+from authz.proxy.exchange import Exchange, Phase
+from authz.proxy.services import Proofs, Services, judge
+from authz.proxy.upstream import Link
+
+IDLE_TIME = 300.0
+"""Seconds for which a connection is kept on which nothing is asked."""
+
+HEAD_TIME = 10.0
+BODY_TIME = 30.0
+"""Seconds for a head, and for a body that belongs to the judgement.
+
+There is no limit for what streams, in either direction: an image can be loaded
+from a slow line, and a log be followed for days.
+"""
+
+LINGER_TIME = 2.0
+"""Seconds for which a client may go on sending what nobody wants."""
+
+_OK = 200
+
+log = structlog.get_logger(__name__)
+
+
+class ClientConnection(asyncio.Protocol):
+    """One connection. ``gone`` is called when it is lost."""
+
+    def __init__(self, services: Services, gone: Callable[[ClientConnection], None]) -> None:
+        self._services = services
+        self._gone = gone
+        self._exchange = Exchange(services.max_body)
+        self._transport: asyncio.Transport | None = None
+        self._proofs: Proofs | None = None
+        self._link: Link | None = None
+        self._dialing = False
+        self._repeat: bytes | None = None
+        self._unsent: deque[ToDaemon | EndDaemon] = deque()
+        self._daemon_full = False
+        self._client_full = False
+        self._reading = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._timed: float | None = None
+        self._tunnel = False
+        self._client_done = False
+        self._daemon_done = False
+        self._request = ""
+        self._began = 0.0
+        self._sent = 0
+        self._received = 0
+
+    # What the client does
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to listen."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a stream transport is needed")
+        self._transport = transport
+        self._proofs = self._services.welcome(transport, self)
+        if self._proofs is None:
+            transport.abort()  # there are too many
+            return
+        self._pace()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on."""
+        if self._tunnel and self._link:
+            self._sent += len(data)
+            self._link.write(data)
+            return
+        self._do(self._exchange.from_client(data))
+
+    def eof_received(self) -> bool:
+        """Pass on; the other direction stays open."""
+        self._client_done = True
+        self._do(self._exchange.client_ended())
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give up what was asked."""
+        del exc
+        self._stop_timer()
+        link, self._link = self._link, None
+        if self._tunnel:
+            self._end_tunnel()
+            if link:
+                link.finish()
+        elif link:
+            link.drop()
+        self._transport = None
+        self._gone(self)
+
+    def pause_writing(self) -> None:
+        """Take no more from the daemon until the client has taken what there is."""
+        self._client_full = True
+        if self._link:
+            self._link.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._client_full = False
+        if self._link:
+            self._link.resume_reading()
+
+    def close(self) -> None:
+        """Close at once: the service ends."""
+        if self._transport:
+            self._transport.abort()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is under way; a tunnel may last for days and does not count."""
+        return self._exchange.phase in {Phase.VERDICT, Phase.DAEMON}
+
+    # What the daemon does
+
+    def daemon_data(self, data: bytes) -> None:
+        """Pass on."""
+        if self._tunnel:
+            self._received += len(data)
+            if self._transport:
+                self._transport.write(data)
+            return
+        self._repeat = None
+        self._do(self._exchange.from_daemon(data))
+
+    def daemon_ended(self) -> None:
+        """Pass on, or try again where an idle connection turns out to be dead."""
+        self._daemon_done = True
+        if not self._try_again():
+            self._do(self._exchange.daemon_ended())
+
+    def daemon_lost(self, error: Exception | None) -> None:
+        """Pass on. A tunnel that breaks is cut on the other side as well."""
+        self._link = None
+        if self._tunnel:
+            if error is not None and self._transport:
+                self._transport.abort()
+            elif not self._daemon_done:
+                self.daemon_ended()
+            return
+        if not self._daemon_done:
+            self.daemon_ended()
+
+    def daemon_pause(self) -> None:
+        """Take no more from the client until the daemon has taken what there is."""
+        self._daemon_full = True
+        self._pace()
+
+    def daemon_resume(self) -> None:
+        """Go on."""
+        self._daemon_full = False
+        self._pace()
+
+    # What the exchange asks
+
+    def _do(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case ToDaemon() | EndDaemon():
+                    self._unsent.append(command)
+                    self._send()
+                case Judge():
+                    self._services.spawn(self._judge(command), self.close)
+                case Dial():
+                    self._dial(command)
+                case Release(reusable=reusable):
+                    self._release(reusable=reusable)
+                case Tunnel():
+                    self._begin_tunnel()
+                case _:
+                    self._tell_client(command)
+        self._pace()
+
+    def _tell_client(self, command: ToClient | EndClient | Close | Abort) -> None:
+        if self._transport is None:
+            return
+        match command:
+            case ToClient(data=data):
+                self._transport.write(data)
+            case EndClient():
+                self._end_client(self._transport)
+            case Close(linger=linger):
+                self._close(self._transport, linger=linger)
+            case Abort():
+                self._transport.abort()
+
+    async def _judge(self, command: Judge) -> None:
+        verdict = await judge(self._services, self._proofs, command)
+        if self._transport is None or self._exchange.phase is not Phase.VERDICT:
+            return  # the client has gone
+        self._request = verdict.id
+        if verdict.forward is not None:
+            further = self._services.sign(verdict.forward)
+            self._do(self._exchange.judged(verdict.forward.signed(further)))
+            return
+        status = command.problem.status if command.problem else refusal.status(verdict.reason)
+        self._do(self._exchange.refused(status, verdict.message))
+
+    def _dial(self, command: Dial) -> None:
+        """Take an idle connection, or make one."""
+        self._daemon_done = False
+        self._unsent.clear()
+        # Nobody could tell whether a dead connection took it: what must not be done
+        # twice gets a new one.
+        link = self._services.daemon.idle() if command.repeatable else None
+        if link is None:
+            self._connect_for(command.data)
+            return
+        self._repeat = command.data
+        self._hold(link)
+        link.write(command.data)
+
+    def _connect_for(self, data: bytes) -> None:
+        self._dialing = True
+        self._services.spawn(self._connect(data), self.close)
+
+    async def _connect(self, data: bytes) -> None:
+        try:
+            link = await self._services.daemon.connect()
+        except (OSError, ssl.SSLError) as error:
+            self._dialing = False
+            late = isinstance(error, TimeoutError)
+            log.warning("daemon.unreachable", problem=str(error))
+            message = f"dockgate: failed: the daemon cannot be reached; request {self._request}"
+            if self._transport:
+                self._do(self._exchange.refused(504 if late else 502, message))
+            return
+        self._dialing = False
+        if self._transport is None or self._exchange.phase is not Phase.DAEMON:
+            link.drop()
+            return
+        self._hold(link)
+        link.write(data)
+        self._send()
+        self._pace()
+
+    def _hold(self, link: Link) -> None:
+        self._link = link
+        link.holder = self
+        self._daemon_full = False
+        if self._client_full:
+            link.pause_reading()
+
+    def _try_again(self) -> bool:
+        """Send a request again that an idle, dead connection cannot have taken."""
+        data, self._repeat = self._repeat, None
+        if data is None:
+            return False
+        if self._link:
+            self._link.drop()
+            self._link = None
+        self._daemon_done = False
+        self._connect_for(data)
+        return True
+
+    def _send(self) -> None:
+        """Send what waits for the connection to the daemon."""
+        while self._unsent and self._link and not self._dialing:
+            command = self._unsent.popleft()
+            if isinstance(command, ToDaemon):
+                self._link.write(command.data)
+            else:
+                self._link.write_eof()
+                if self._tunnel:
+                    self._ended_both_ways()
+
+    def _release(self, *, reusable: bool) -> None:
+        link, self._link = self._link, None
+        self._repeat = None
+        self._unsent.clear()
+        if link is None:
+            return
+        if reusable:
+            self._services.daemon.keep(link)
+        else:
+            link.drop()
+
+    def _begin_tunnel(self) -> None:
+        self._tunnel = True
+        self._began = monotonic()
+        self._stop_timer()
+
+    def _end_client(self, transport: asyncio.Transport) -> None:
+        if not transport.is_closing():
+            transport.write_eof()
+        self._ended_both_ways()
+
+    def _ended_both_ways(self) -> None:
+        """Close a tunnel when both directions have ended."""
+        if self._client_done and self._daemon_done:
+            if self._transport:
+                self._transport.close()
+            if self._link:
+                self._link.finish()
+                self._link = None
+
+    def _end_tunnel(self) -> None:
+        self._tunnel = False
+        log.info(
+            "stream.closed",
+            request=self._request,
+            sent=self._sent,
+            received=self._received,
+            seconds=round(monotonic() - self._began, 3),
+        )
+
+    def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
+        self._stop_timer()
+        if linger and not transport.is_closing():
+            transport.write_eof()
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(LINGER_TIME, transport.abort)
+        else:
+            transport.close()
+
+    # Pace and time
+
+    def _pace(self) -> None:
+        """Read from the client if it is of use, and set the timer of the phase."""
+        wants = self._exchange.wants_client and not self._daemon_full and not self._dialing
+        if self._transport and wants is not self._reading and not self._transport.is_closing():
+            self._reading = wants
+            if wants:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        phase = self._exchange.phase
+        if phase is Phase.CLOSED or self._transport is None:
+            return
+        seconds: float | None = None
+        if phase is Phase.HEAD:
+            seconds = IDLE_TIME if self._exchange.idle else HEAD_TIME
+        elif phase is Phase.BODY:
+            seconds = BODY_TIME
+        if seconds == self._timed:
+            return
+        self._stop_timer()
+        self._timed = seconds
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(seconds, self._time_out)
+
+    def _time_out(self) -> None:
+        self._timed = None
+        self._do(self._exchange.timed_out())
+
+    def _stop_timer(self) -> None:
+        self._timed = None
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,182 @@
+"""Listens on one socket, for as many connections as there may be.
+
+It knows who may connect how often, and collects what each offers as proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+
+from authz.docker.forward import Forward
+from authz.gate import Verdict
+from authz.metrics import Metrics
+from authz.proxy.connection import ClientConnection
+from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
+from authz.proxy.head import Headers
+from authz.proxy.services import Proofs, Services
+from authz.proxy.tls import TlsTransport
+from authz.proxy.upstream import Daemon
+from authz.runner import Entrance, Runner
+from authz.wire.evidence import Evidence
+from authz.wire.raw import RawRequest
+
+MOST_CONNECTIONS = 4096
+MOST_OF_ONE = 1024
+"""Connections at once, in all and of one caller: an account, or an address."""
+
+BACKLOG = 1024
+SHUTDOWN_TIME = 3.0
+"""Seconds for what is being answered when the service ends."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One socket, and what it demands. ``tls`` makes the context of the next connection."""
+
+    sock: socket.socket
+    address: str
+    entrance: Entrance
+    tls: Callable[[], ssl.SSLContext] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all listeners use. ``sign`` returns headers for the daemon's plugin."""
+
+    runner: Runner
+    daemon: Daemon
+    metrics: Metrics
+    accounts: Accounts
+    max_body: int
+    sign: Callable[[Forward], Headers]
+
+
+class ProxyServer:
+    """Serves one listener."""
+
+    def __init__(self, listener: Listener, shared: Shared) -> None:
+        """Take the listening socket; :meth:`start` begins to answer."""
+        self._listener = listener
+        self._shared = shared
+        self._services = Services(
+            decide=self._decide,
+            refuse=shared.runner.refuse,
+            welcome=self._welcome,
+            sign=shared.sign,
+            daemon=shared.daemon,
+            spawn=self._spawn,
+            max_body=shared.max_body,
+        )
+        self._callers: Counter[int | str] = Counter()
+        self._connections: dict[asyncio.Protocol, int | str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
+        self._group: asyncio.TaskGroup | None = None
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        loop = asyncio.get_running_loop()
+        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        if self._listener.sock.family == socket.AF_UNIX:
+            self._server = await loop.create_unix_server(
+                self._protocol, sock=self._listener.sock, backlog=BACKLOG
+            )
+        else:
+            self._server = await loop.create_server(
+                self._protocol, sock=self._listener.sock, backlog=BACKLOG
+            )
+
+    async def close(self) -> None:
+        """Take no more connections, finish what is being answered, and close."""
+        if self._server is not None:
+            self._server.close()
+        until = monotonic() + SHUTDOWN_TIME
+        while monotonic() < until and any(map(_busy, self._connections)):  # noqa: ASYNC110  rare
+            await asyncio.sleep(0.01)
+        for connection in [*self._connections]:
+            if isinstance(connection, ClientConnection):
+                connection.close()
+        for task in self._tasks:
+            task.cancel()
+        await self._stack.aclose()
+
+    def _protocol(self) -> asyncio.Protocol:
+        connection = ClientConnection(self._services, self._gone)
+        if self._listener.tls is None:
+            return connection
+        return TlsTransport(connection, self._listener.tls(), server_side=True)
+
+    async def _decide(self, raw: RawRequest) -> Verdict:
+        return await self._shared.runner.decide(raw, self._listener.entrance)
+
+    def _welcome(self, transport: asyncio.Transport, connection: asyncio.Protocol) -> Proofs | None:
+        sock = transport.get_extra_info("socket")
+        peer = read_peer(sock) if self._listener.sock.family == socket.AF_UNIX else None
+        caller = (
+            peer.credentials.uid if peer else str((transport.get_extra_info("peername") or "?")[0])
+        )
+        if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
+            log.warning("connection.turned_away", caller=caller)
+            return None
+        if peer is None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._connections[connection] = caller
+        self._callers[caller] += 1
+        self._shared.metrics.connections.inc()
+        return self._proofs(peer, transport.get_extra_info("ssl_object"))
+
+    def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
+        chain = certificates(tls)
+        protection = "mutual" if chain else "server" if tls else "none"
+
+        async def evidence(headers: Headers) -> Evidence:
+            return Evidence(
+                certificates=chain,
+                bearer=bearer(headers),
+                peer=await self._shared.accounts.resolve(peer) if peer else None,
+                listener=self._listener.address,
+                tls=protection,
+            )
+
+        return evidence
+
+    def _gone(self, connection: asyncio.Protocol) -> None:
+        caller = self._connections.pop(connection, None)
+        if caller is None:
+            return
+        self._callers[caller] -= 1
+        if not self._callers[caller]:
+            del self._callers[caller]
+        self._shared.metrics.connections.dec()
+
+    def _spawn(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+        if self._group is None:
+            work.close()
+            return
+        task = self._group.create_task(self._guarded(work, failed))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+        """Keep a defect of one connection from ending all of them."""
+        try:
+            await work
+        except Exception:
+            log.exception("connection.failed")
+            failed()
+
+
+def _busy(connection: asyncio.Protocol) -> bool:
+    return isinstance(connection, ClientConnection) and connection.busy

@@ -1,0 +1,65 @@
+"""What the connections of a listener share, and how one of their requests is judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+
+from authz.docker.forward import Forward
+from authz.errors import Reason, RefusedError
+from authz.gate import Verdict
+from authz.proxy.commands import Judge
+from authz.proxy.head import Headers
+from authz.proxy.upstream import Daemon
+from authz.wire.evidence import Evidence
+from authz.wire.raw import Door, RawRequest
+
+Spawn = Callable[[Coroutine[None, None, None], Callable[[], None]], None]
+Proofs = Callable[[Headers], Awaitable[Evidence]]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every connection of a listener uses.
+
+    ``decide`` judges a request; ``refuse`` records a refusal made before that;
+    ``welcome`` takes in a connection and returns what completes its proofs with
+    those of one request, or None where there are too many connections; ``sign``
+    returns headers that go along to the daemon. ``spawn`` runs something, and
+    calls the function behind it where that fails by a defect.
+    """
+
+    decide: Callable[[RawRequest], Awaitable[Verdict]]
+    refuse: Callable[[RawRequest, RefusedError], Awaitable[Verdict]]
+    welcome: Callable[[asyncio.Transport, asyncio.Protocol], Proofs | None]
+    sign: Callable[[Forward], Headers]
+    daemon: Daemon
+    spawn: Spawn
+    max_body: int
+
+
+async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Verdict:
+    """Have a request judged and recorded, or its broken framing recorded. Raises nothing."""
+    head = command.head
+    raw = RawRequest("", "", door=Door.PROXY)
+    if head is not None:
+        raw = RawRequest(head.method, head.target, head.headers, door=Door.PROXY)
+    if command.problem is not None or head is None or proofs is None:
+        detail = command.problem.detail if command.problem else "there is no request"
+        return await services.refuse(raw, RefusedError(Reason.UNREADABLE_REQUEST, detail))
+    try:
+        evidence = await proofs(head.headers)
+    except RefusedError as error:
+        return await services.refuse(raw, error)
+    return await services.decide(
+        RawRequest(
+            head.method,
+            head.target,
+            head.headers,
+            command.body,
+            command.state,
+            evidence,
+            Door.PROXY,
+        )
+    )

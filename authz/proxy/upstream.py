@@ -1,0 +1,205 @@
+"""Connections to the daemon, kept for the next exchange.
+
+An idle connection carries nothing: whatever arrives on it, or ends it, throws it
+away. What is sent and read is the business of whoever holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from authz.errors import ConfigurationError
+from authz.proxy.tls import TlsTransport
+
+CONNECT_TIME = 10.0
+"""Seconds for a connection. An answer has no limit: a daemon may be asked to wait."""
+
+MOST_IDLE = 64
+IDLE_TIME = 30.0
+"""Seconds for which an idle connection is kept."""
+
+_TCP = re.compile(r"tcp://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+
+
+class Holder(Protocol):
+    """Whoever uses a connection to the daemon, and is told what happens on it."""
+
+    def daemon_data(self, data: bytes) -> None:
+        """Take bytes."""
+
+    def daemon_ended(self) -> None:
+        """Take note that the daemon sends nothing more."""
+
+    def daemon_lost(self, error: Exception | None) -> None:
+        """Take note that the connection is gone."""
+
+    def daemon_pause(self) -> None:
+        """Send no more for now."""
+
+    def daemon_resume(self) -> None:
+        """Go on sending."""
+
+
+class Link(asyncio.Protocol):
+    """One connection to the daemon. ``fresh`` until its first exchange is over."""
+
+    def __init__(self) -> None:
+        self.holder: Holder | None = None
+        self.transport: asyncio.Transport | None = None
+        self.fresh = True
+        self.dead = False
+        self.since = 0.0
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember it."""
+        if isinstance(transport, asyncio.Transport):
+            self.transport = transport
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on."""
+        if self.holder:
+            self.holder.daemon_data(data)
+        else:
+            self.drop()
+
+    def eof_received(self) -> bool:
+        """Pass on; the other direction stays open while somebody uses it."""
+        if self.holder:
+            self.dead = True
+            self.holder.daemon_ended()
+            return True
+        self.drop()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass on."""
+        self.dead = True
+        if not self.ready.done():
+            self.ready.set_exception(exc or ConnectionResetError("connection lost"))
+        holder, self.holder = self.holder, None
+        if holder:
+            holder.daemon_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Pass on."""
+        if self.holder:
+            self.holder.daemon_pause()
+
+    def resume_writing(self) -> None:
+        """Pass on."""
+        if self.holder:
+            self.holder.daemon_resume()
+
+    def write(self, data: bytes) -> None:
+        """Send, if there is anybody to send to."""
+        if self.transport and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def write_eof(self) -> None:
+        """Send nothing more."""
+        if self.transport and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def pause_reading(self) -> None:
+        """Take no more for now."""
+        if self.transport and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on."""
+        if self.transport and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def finish(self) -> None:
+        """Close once everything is sent, and hear nothing more of it."""
+        self.dead = True
+        self.holder = None
+        if self.transport:
+            self.transport.close()
+
+    def drop(self) -> None:
+        """Close at once, and hear nothing more of it."""
+        self.dead = True
+        self.holder = None
+        if self.transport:
+            self.transport.abort()
+
+
+class Daemon:
+    """Where the daemon is, and the connections to it that nobody uses just now."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: Callable[[], ssl.SSLContext] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take note of ``unix:///path`` or ``tcp://host:port``. Raises ConfigurationError."""
+        self._path = address.removeprefix("unix://") if address.startswith("unix:///") else ""
+        found = _TCP.fullmatch(address)
+        if not self._path and found is None:
+            raise ConfigurationError(
+                f"daemon: is {address!r}; expected unix:///path/to.sock or tcp://host:port"
+            )
+        self._host = found["host"].strip("[]") if found else ""
+        self._port = int(found["port"]) if found else 0
+        self._tls = tls
+        self._clock = clock
+        self._idle: list[Link] = []
+
+    def idle(self) -> Link | None:
+        """Return a connection that was used before and seems to live."""
+        while self._idle:
+            link = self._idle.pop()
+            if not link.dead and link.since > self._clock() - IDLE_TIME:
+                link.fresh = False
+                return link
+            link.drop()
+        return None
+
+    async def connect(self) -> Link:
+        """Make a connection. Raises OSError, TimeoutError or ssl.SSLError."""
+        loop = asyncio.get_running_loop()
+        link = Link()
+        async with asyncio.timeout(CONNECT_TIME):
+            if self._path:
+                await loop.create_unix_connection(lambda: self._protocol(link), self._path)
+            else:
+                await loop.create_connection(lambda: self._protocol(link), self._host, self._port)
+            await link.ready
+        return link
+
+    def keep(self, link: Link) -> None:
+        """Take back a connection whose exchange is over."""
+        link.holder = None
+        if link.dead or len(self._idle) >= MOST_IDLE:
+            link.drop()
+            return
+        link.since = self._clock()
+        link.resume_reading()
+        self._idle.append(link)
+
+    def close(self) -> None:
+        """Close what nobody uses."""
+        while self._idle:
+            self._idle.pop().drop()
+
+    def _protocol(self, link: Link) -> asyncio.Protocol:
+        if self._tls is None:
+            return link
+        return TlsTransport(
+            link,
+            self._tls(),
+            server_side=False,
+            server_name=self._host or None,
+            failed=link.connection_lost,
+        )

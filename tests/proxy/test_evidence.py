@@ -1,0 +1,155 @@
+"""What sockets, /proc and the account database say about a peer."""
+
+import asyncio
+import os
+import pwd
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from authz.errors import Reason, RefusedError
+from authz.proxy.evidence import Accounts, Peer, bearer, names, read_peer
+from authz.wire.evidence import PeerCredentials
+
+ALICE = Peer(PeerCredentials(1000, 1000, 42), (1000, 27))
+CONTAINER = "5e" * 32
+
+
+def a_process(proc: Path, cgroup: str = "0::/user.slice\n", **namespaces: str) -> None:
+    """Write what /proc has of a process."""
+    for name, default in (("self", {}), (str(os.getpid()), namespaces)):
+        folder = proc / name
+        (folder / "ns").mkdir(parents=True, exist_ok=True)
+        (folder / "stat").write_text("1 (a ) b) S " + " ".join(map(str, range(4, 52))))
+        (folder / "cgroup").write_text(cgroup if name != "self" else "0::/\n")
+        for kind in ("pid", "user"):
+            (folder / "ns" / kind).symlink_to(default.get(kind, f"{kind}:[1]"))
+
+
+def test_this_process_is_its_own_peer():
+    """With all its groups."""
+    left, right = socket.socketpair()
+    with left, right:
+        peer = read_peer(left)
+
+    found = peer.credentials
+    assert (found.uid, found.gid, found.pid) == (os.getuid(), os.getgid(), os.getpid())
+    assert set(peer.gids) == {os.getgid(), *os.getgroups()}
+
+
+def test_a_process_in_a_containers_cgroup_is_the_container(tmp_path):
+    """On both versions of cgroups."""
+    a_process(tmp_path, f"4:memory:/docker/{CONTAINER}\n0::/docker-{CONTAINER}.scope")
+    left, right = socket.socketpair()
+    with left, right:
+        assert read_peer(left, tmp_path).credentials.container == CONTAINER
+
+
+@pytest.mark.parametrize("kind", ["pid", "user"])
+def test_a_process_of_another_world_is_nobody(tmp_path, kind):
+    """Its numbers mean something else there."""
+    a_process(tmp_path, **{kind: f"{kind}:[2]"})
+    left, right = socket.socketpair()
+    with left, right:
+        assert f"another {kind} namespace" in read_peer(left, tmp_path).credentials.problem
+
+
+def test_a_process_that_cannot_be_looked_at_is_nobody(tmp_path):
+    """Nothing is guessed."""
+    left, right = socket.socketpair()
+    with left, right:
+        assert "cannot be looked at" in read_peer(left, tmp_path).credentials.problem
+
+
+def test_a_process_that_has_ended_is_nobody(tmp_path):
+    """Its number may be another's by now."""
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        script = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])"
+        subprocess.run([sys.executable, "-c", script, path], check=True)
+        accepted, _ = server.accept()
+        with accepted:
+            assert read_peer(accepted).credentials.problem
+
+
+def test_a_tcp_socket_has_no_peer():
+    """The kernel knows nothing about it."""
+    with socket.socket(socket.AF_INET) as sock:
+        assert read_peer(sock).credentials.problem
+
+
+def test_names_are_those_of_this_host():
+    """A number without a name stays a number."""
+    assert names(0, (0, 4_000_000)) == (pwd.getpwuid(0).pw_name, ("root", "#4000000"))
+    assert names(4_000_000, ()) == (None, ())
+
+
+async def test_names_are_believed_for_a_minute():
+    """For the same numbers, whatever the process."""
+    now = [0.0]
+    asked = []
+
+    def look_up(uid, gids):
+        asked.append(uid)
+        return f"u{len(asked)}", tuple(map(str, gids))
+
+    accounts = Accounts(look_up, lambda: now[0])
+    first = await accounts.resolve(ALICE)
+    second = await accounts.resolve(Peer(replace(ALICE.credentials, pid=43), ALICE.gids))
+    now[0] = 61
+    third = await accounts.resolve(ALICE)
+
+    assert (first.account, first.groups, first.pid) == ("u1", ("1000", "27"), 42)
+    assert (second.account, second.pid) == ("u1", 43)
+    assert third.account == "u2"
+
+
+async def test_who_is_nobody_is_not_looked_up():
+    """Nor is a container."""
+    accounts = Accounts(lambda *_: pytest.fail("asked"))
+    for change in ({"problem": "x"}, {"container": CONTAINER}):
+        found = replace(ALICE.credentials, **change)
+        assert await accounts.resolve(Peer(found)) == found
+
+
+async def test_a_slow_directory_refuses():
+    """Within the time, and without a queue behind it."""
+    accounts = Accounts(lambda *_: time.sleep(0.3), time_limit=0.05)
+    with pytest.raises(RefusedError, match="in time") as refused:
+        await accounts.resolve(ALICE)
+    assert refused.value.reason is Reason.LOOKUP_FAILED
+    await asyncio.gather(*(accounts.resolve(ALICE) for _ in range(7)), return_exceptions=True)
+    with pytest.raises(RefusedError, match="too many"):
+        await accounts.resolve(ALICE)
+    await asyncio.sleep(0.4)
+
+
+async def test_a_broken_directory_refuses():
+    """It is no "no such account"."""
+
+    def look_up(*_):
+        raise OSError("gone")
+
+    with pytest.raises(RefusedError, match="gone"):
+        await Accounts(look_up).resolve(ALICE)
+
+
+@pytest.mark.parametrize(
+    ("value", "token"),
+    [("Bearer abc", "abc"), ("bearer abc", "abc"), ("Basic abc", ""), ("Bearer", ""), ("", "")],
+)
+def test_a_token_is_told_from_other_credentials(value, token):
+    """Another scheme is a credential that does not hold, not none."""
+    assert bearer((("authorization", value),)) == token
+
+
+def test_without_the_header_there_is_no_token():
+    """Another method may know."""
+    assert bearer((("Host", "x"),)) is None

@@ -1,0 +1,160 @@
+"""Who connects where: proofs, caps, the end of the service."""
+
+import asyncio
+import os
+import ssl
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+import trustme
+from structlog.testing import capture_logs
+
+from authz.identity.chain import anonymous
+from authz.identity.peercred import peer
+from authz.proxy import listener
+from tests.fakes import until
+from tests.proxy.scripted import OK, a_stage
+
+GET = b"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+VERSION = GET.replace(b"/info", b"/version")
+ASK = """
+import os, socket, sys
+os.setgroups([4242]); os.setgid(4343); os.setuid(int(sys.argv[2]))
+with socket.socket(socket.AF_UNIX) as s:
+    s.connect(sys.argv[1])
+    s.sendall(bytes.fromhex(sys.argv[3]))
+    sys.stdout.buffer.write(b"".join(iter(lambda: s.recv(65536), b"")))
+"""
+
+
+async def as_account(stage, uid: int, request: bytes) -> bytes:
+    """Ask as another account of this host."""
+    command = [sys.executable, "-c", ASK, str(stage.address), str(uid), request.hex()]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+async def test_two_accounts_on_one_socket_get_different_answers(tmp_path):
+    """From their uid alone; the record has the numbers."""
+    tmp_path.chmod(0o755)
+    for folder in tmp_path.parents:
+        if folder.name.startswith("pytest-"):
+            folder.chmod(0o755)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        stage.address.chmod(0o666)
+        by_root = await stage.ask(VERSION)
+        by_other = await as_account(stage, 4_000_000, VERSION)
+
+    assert by_root.startswith(b"HTTP/1.1 403 ")
+    assert b"for user:root" in by_root
+    assert by_other.startswith(b"HTTP/1.1 200 ")
+    root, other = (record.identity for record in stage.sink.records)
+    assert (root.subject, root.uid, root.pid) == ("user:root", 0, os.getpid())
+    assert (other.subject, other.uid, other.gid) == ("user:#4000000", 4_000_000, 4343)
+    assert other.groups == ("group:os/#4343", "group:os/#4242")
+    assert other.pid != root.pid
+
+
+async def test_without_a_proof_it_is_401(tmp_path):
+    """Where the listener wants one; the connection goes on."""
+    async with a_stage(tmp_path, methods=(peer,), tcp=True) as stage:
+        answer = await stage.ask(GET)
+
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert stage.daemon.connections == 0
+    assert stage.sink.records[0].reason.value == "no_credential"
+
+
+async def test_tls_shows_its_certificate(tmp_path):
+    """The evidence has the leaf, and says that both sides proved themselves."""
+    seen = []
+
+    def looking(evidence):
+        seen.append(evidence)
+        return anonymous(evidence)
+
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(server)
+    server.verify_mode = ssl.CERT_OPTIONAL
+    for certified in (True, False):
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        authority.configure_trust(client)
+        if certified:
+            authority.issue_cert("client@example.com").configure_cert(client)
+        folder = tmp_path / str(certified)
+        folder.mkdir()
+        async with a_stage(folder, methods=(looking,), tls=server, tcp=True) as stage:
+            reader, writer = await stage.connect(client)
+            writer.write(GET.replace(b"Host", b"Authorization: Bearer abc\r\nHost"))
+            async with asyncio.timeout(5):
+                assert (await reader.read()).startswith(b"HTTP/1.1 200 OK\r\n")
+            writer.close()
+
+    assert [evidence.tls for evidence in seen] == ["mutual", "server"]
+    assert seen[0].certificates[0].startswith("-----BEGIN CERTIFICATE-----")
+    assert seen[0].bearer == "abc"
+    assert seen[1].certificates == ()
+    assert seen[0].listener == "test"
+
+
+async def test_there_are_only_so_many_of_one(tmp_path, monkeypatch):
+    """Of one caller, and in all; who leaves makes room."""
+    monkeypatch.setattr(listener, "MOST_OF_ONE", 2)
+    async with a_stage(tmp_path) as stage:
+        first = await stage.connect()
+        second = await stage.connect()
+        await until(lambda: len(stage.server._connections) == 2)
+        third, writer = await stage.connect()
+        async with asyncio.timeout(5):
+            assert await third.read() == b""
+        writer.close()
+        second[1].close()
+        await until(lambda: len(stage.server._connections) == 1)
+        assert stage.metrics.registry.get_sample_value("dockgate_proxy_connections") == 1
+        assert (await stage.ask(GET)).startswith(OK[:16])
+        first[1].close()
+
+
+async def test_a_defect_ends_its_connection_alone(tmp_path):
+    """Everybody else goes on; the log has the traceback."""
+
+    def broken(_evidence):
+        raise AssertionError("defect")
+
+    async with a_stage(tmp_path) as stage:
+        monkey = stage.server._services
+        object.__setattr__(monkey, "sign", broken)
+        with capture_logs() as logs, suppress(ConnectionResetError):
+            assert await stage.ask(GET) == b""
+        assert [entry["event"] for entry in logs] == ["connection.failed"]
+        object.__setattr__(monkey, "sign", lambda _: ())
+        assert (await stage.ask(GET)).startswith(OK[:16])
+
+
+async def test_the_end_waits_for_answers_and_cuts_the_rest(tmp_path):
+    """A second for what is being answered; idle connections and tunnels are closed."""
+
+    def slow(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            await asyncio.sleep(0.2)
+            writer.write(OK)
+
+        return script
+
+    async with a_stage(tmp_path, slow) as stage:
+        idle, one = await stage.connect()
+        busy, two = await stage.connect()
+        two.write(GET)
+        await until(lambda: stage.daemon.heads)
+        await stage.server.close()
+        assert (await busy.read()).endswith(b"hi")
+        with suppress(ConnectionResetError):
+            assert await idle.read() == b""
+        one.close()
+        two.close()
