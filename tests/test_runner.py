@@ -31,8 +31,6 @@ EXEC_START = a_raw_request("POST", "/v1.45/exec/e1/start", {"Detach": False, "Tt
 ROWS = (
     "p, *, *, system.ping, on:host, *, allow\n"
     "p, *, *, container.create, on:new|image:**, *, allow\n"
-    "p, *, *, container.exec, on:unowned|exec.user:root|target.runtime:runc, *, allow\n"
-    "p, *, *, container.exec, target.bind:/srv/**|target.bind.rw:/srv/**, *, allow\n"
     "# no-privileged: root on this host\n"
     "p, *, *, *, privileged:true, *, deny\n"
 )
@@ -233,7 +231,7 @@ async def test_questions_are_asked_round_by_round(bench):
     assert "target.bind:/srv/data" in [
         str(outcome.fact) for outcome in one.sink.records[0].outcomes
     ]
-    assert verdict.message == ""
+    assert verdict.effect is not Effect.REFUSE
 
 
 async def test_answers_without_end_are_refused(bench, monkeypatch):
