@@ -42,6 +42,8 @@ ADMIN = "admin"
 """What the sockets are called in ``LISTEN_FDNAMES``."""
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*ENDING, signal.SIGHUP)
+"""What ``run`` listens to. Who opens sockets before that blocks them, so that none is left over."""
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +124,7 @@ async def _serve(servers: list[PluginServer | AdminServer], operator: Operator) 
         loop.add_signal_handler(number, ended.set)
     hangups: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
     loop.add_signal_handler(signal.SIGHUP, _put, hangups)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     async with asyncio.TaskGroup() as group:
         background = [
             group.create_task(Heartbeat().beat()),

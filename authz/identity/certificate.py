@@ -1,4 +1,4 @@
-"""A client certificate, as the daemon passes it to a plugin, to an identity.
+"""A client certificate to an identity: from the daemon's word, or from our own handshake.
 
 The daemon verifies the chain when it runs with ``tlsverify``, and tells a
 plugin the common name of the leaf (moby pkg/authorization/authz.go: ``User``
@@ -8,6 +8,10 @@ and ``UserAuthNMethod``), and the certificates themselves.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,7 +27,14 @@ METHOD = "TLS"
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@ +=/-]{0,254}[A-Za-z0-9_]|[A-Za-z0-9_]")
 """Names that can stand in a policy: no comma, quote or sign that reads differently there."""
 
+SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]{1,128}){1,16}")
+"""An identity of SPIFFE: a trust domain and a path. No common name has its colon."""
+
 RESERVED = re.compile(r"(user|group|role|pack|cert|token|container):", re.IGNORECASE)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def daemon_certificate(evidence: Evidence) -> Identity | None:
@@ -44,6 +55,90 @@ def daemon_certificate(evidence: Evidence) -> Identity | None:
         raise _bad(f"the certificate's common name is {name!r}; expected one plain name")
     fingerprint = _fingerprint(evidence.certificates[0], name) if evidence.certificates else ""
     return Identity(f"cert:{name}", proof=Proof.CERTIFICATE, certificate=fingerprint)
+
+
+class Certificate:
+    """The method of a listener whose TLS handshake verified the certificate.
+
+    ``clock`` tells the time: a connection can outlive its certificate.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
+        self._clock = clock
+
+    def __call__(self, evidence: Evidence) -> Identity | None:
+        """Return ``cert:<common name>``, its organisational units as ``group:cert/...``.
+
+        A certificate without a common name is its one SPIFFE URI. None where
+        there is no certificate. Raises RefusedError(BAD_CREDENTIAL) on names
+        that are not one plain name, and on a certificate whose time is over.
+        """
+        if not evidence.certificates:
+            return None
+        leaf = _leaf(evidence.certificates[0])
+        if not leaf.begins <= self._clock() <= leaf.ends:
+            raise _bad("the client's certificate is out of its time")
+        groups = (f"group:cert/{unit}" for unit in leaf.units if _plain(unit))
+        return Identity(
+            f"cert:{_subject(leaf)}",
+            tuple(dict.fromkeys(groups)),
+            proof=Proof.CERTIFICATE,
+            certificate=leaf.fingerprint,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """What counts of a certificate."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    uris: tuple[str, ...]
+    begins: datetime
+    ends: datetime
+    fingerprint: str
+
+
+@lru_cache(maxsize=1024)
+def _leaf(pem: str) -> _Leaf:
+    """Read a certificate; each connection shows the same one with every request."""
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode())
+        return _Leaf(
+            _texts(found.subject, NameOID.COMMON_NAME),
+            _texts(found.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
+            _uris(found),
+            found.not_valid_before_utc,
+            found.not_valid_after_utc,
+            found.fingerprint(SHA256()).hex(),
+        )
+    except ValueError:
+        raise _bad("the client's certificate cannot be read") from None
+
+
+def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    values = (attribute.value for attribute in name.get_attributes_for_oid(oid))
+    return tuple(value if isinstance(value, str) else "" for value in values)
+
+
+def _uris(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
+def _subject(leaf: _Leaf) -> str:
+    if not leaf.names and len(leaf.uris) == 1 and SPIFFE.fullmatch(leaf.uris[0]):
+        return leaf.uris[0]
+    if len(leaf.names) != 1 or not _plain(leaf.names[0]):
+        raise _bad(f"the certificate has the common names {list(leaf.names)!r}; expected one plain")
+    return leaf.names[0]
+
+
+def _plain(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and not RESERVED.match(name)
 
 
 def _fingerprint(pem: str, name: str) -> str:

@@ -10,15 +10,18 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from authz.errors import Reason, RefusedError
-from authz.identity.certificate import daemon_certificate
+from authz.identity.certificate import Certificate, daemon_certificate
 from authz.identity.identity import Proof
 from authz.wire.evidence import Evidence
 
 
-def a_certificate(*names: str) -> str:
+def a_certificate(*names: str, units: tuple[str, ...] = (), uris: tuple[str, ...] = ()) -> str:
     """Make a self-signed certificate with these common names, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names])
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, name) for name in names]
+        + [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units]
+    )
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -28,8 +31,13 @@ def a_certificate(*names: str) -> str:
         .serial_number(1)
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=1))
-        .sign(key, SHA256())
     )
+    if uris:
+        alternative = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        certificate = certificate.add_extension(
+            x509.SubjectAlternativeName(alternative), critical=False
+        )
+    certificate = certificate.sign(key, SHA256())
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
@@ -86,3 +94,59 @@ def test_an_unreadable_certificate_is_refused():
     """Garbage never becomes a caller."""
     with pytest.raises(RefusedError, match="cannot be read"):
         daemon_certificate(Evidence("alice", "TLS", ("garbage",)))
+
+
+def proved(pem: str, clock=lambda: datetime.now(UTC)):
+    """Return who a certificate of a handshake is."""
+    return Certificate(clock)(Evidence(certificates=(pem,)))
+
+
+def test_a_handshake_names_the_caller():
+    """Common name, units as groups, fingerprint."""
+    identity = proved(a_certificate("alice", units=("ops", "dev", "ops", "role:admin", "a,b")))
+
+    assert identity.subject == "cert:alice"
+    assert identity.groups == ("group:cert/ops", "group:cert/dev")
+    assert identity.proof is Proof.CERTIFICATE
+    assert len(identity.certificate) == 64
+
+
+def test_a_workload_is_its_spiffe_uri():
+    """Where there is no common name."""
+    uri = "spiffe://example.org/ns/ci/sa/runner"
+
+    assert proved(a_certificate(uris=(uri,))).subject == f"cert:{uri}"
+    assert proved(a_certificate("alice", uris=(uri,))).subject == "cert:alice"
+
+
+def test_without_a_certificate_another_method_may_know():
+    """None, not a refusal."""
+    assert Certificate()(Evidence()) is None
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        a_certificate(),
+        a_certificate("alice", "bob"),
+        a_certificate("role:admin"),
+        a_certificate("a,b"),
+        a_certificate(uris=("spiffe://a/b", "spiffe://a/c")),
+        a_certificate(uris=("https://example.org/a",)),
+        a_certificate(uris=("spiffe://a/../b?c",)),
+        "nonsense",
+    ],
+    ids=["none", "two", "reserved", "comma", "two uris", "another uri", "odd uri", "nonsense"],
+)
+def test_what_is_no_plain_name_is_refused(pem):
+    """And never tried as something weaker."""
+    with pytest.raises(RefusedError) as refused:
+        proved(pem)
+
+    assert refused.value.reason is Reason.BAD_CREDENTIAL
+
+
+def test_a_connection_does_not_outlive_its_certificate():
+    """The handshake checked it once; every request does again."""
+    with pytest.raises(RefusedError, match="out of its time"):
+        proved(a_certificate("alice"), lambda: datetime.now(UTC) + timedelta(days=2))
