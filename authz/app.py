@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import structlog
 
-from authz import gate
+from authz import front, gate
 from authz.admin.server import AdminServer, Duties
 from authz.audit.record import Mode
 from authz.audit.sink import STANDARD_OUTPUT, Sink
 from authz.config import Settings, socket_path
 from authz.facts.known import PROTECTED, FactSettings
 from authz.facts.paths import clean
+from authz.front import Front
 from authz.heartbeat import Heartbeat, notify
 from authz.identity.certificate import daemon_certificate
 from authz.identity.chain import anonymous
@@ -35,6 +37,9 @@ from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
 from authz.policy.current import CurrentPolicy
+from authz.proxy.evidence import Accounts
+from authz.proxy.listener import ProxyServer, Shared
+from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
 
 PLUGIN = "plugin"
@@ -44,6 +49,8 @@ ADMIN = "admin"
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGHUP)
 """What ``run`` listens to. Who opens sockets before that blocks them, so that none is left over."""
+
+Server: TypeAlias = PluginServer | AdminServer | ProxyServer
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +64,7 @@ class Ground:
     passes: Passes
     sink: Sink
     sockets: dict[str, Listening]
+    front: Front
 
 
 @contextmanager
@@ -78,7 +86,8 @@ def opened(settings: Settings) -> Iterator[Ground]:
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        yield Ground(settings, policy, passes, sink, sockets)
+        proxy = opening.enter_context(front.opened(settings, policy))
+        yield Ground(settings, policy, passes, sink, sockets, proxy)
 
 
 async def run(ground: Ground) -> None:
@@ -86,9 +95,12 @@ async def run(ground: Ground) -> None:
     settings = ground.settings
     metrics = Metrics()
     mode = Mode(settings.mode)
-    limits = gate.Limits(facts=FactSettings(protected=_protected(settings)))
+    protected = _protected(settings, ground.front.paths)
+    limits = gate.Limits(facts=FactSettings(protected=protected))
+    outward = ground.front.daemon_tls
     lookups = Lookups(
-        DaemonLookups(settings.daemon, ground.passes), PathLookups(host_root=settings.host_root)
+        DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None),
+        PathLookups(host_root=settings.host_root),
     )
     runner = Runner(
         Parts(
@@ -103,7 +115,17 @@ async def run(ground: Ground) -> None:
         )
     )
     operator = Operator(runner, ground.policy, lookups, metrics, mode)
-    servers: list[PluginServer | AdminServer] = []
+    operator.also_reload(ground.front.further, ground.front.renew)
+    daemon = Daemon(settings.daemon, tls=outward)
+    shared = Shared(
+        runner,
+        daemon,
+        metrics,
+        Accounts(),
+        limits.max_body,
+        front.signing(settings, ground.passes),
+    )
+    servers: list[Server] = [*front.servers(ground.front, settings, shared)]
     if PLUGIN in ground.sockets:
         sock = ground.sockets[PLUGIN].sock
         servers.append(PluginServer(sock, runner, max_body=limits.max_body))
@@ -113,11 +135,12 @@ async def run(ground: Ground) -> None:
     try:
         await _serve(servers, operator)
     finally:
+        daemon.close()
         await lookups.close()
         runner.close()
 
 
-async def _serve(servers: list[PluginServer | AdminServer], operator: Operator) -> None:
+async def _serve(servers: list[Server], operator: Operator) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -162,9 +185,11 @@ def _wanted(settings: Settings) -> dict[str, Path]:
     return wanted
 
 
-def _protected(settings: Settings) -> tuple[str, ...]:
+def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, ...]:
     """Return the paths that no container may reach: the usual ones, and our own."""
-    own = [*_wanted(settings).values(), socket_path(settings.daemon)]
+    own = [*_wanted(settings).values(), *further]
+    if settings.daemon.startswith("unix:"):
+        own.append(socket_path(settings.daemon))
     if settings.audit.path != STANDARD_OUTPUT:
         own.append(Path(settings.audit.path).parent)
     if settings.pass_key is not None:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from authz.admin.server import Answer, Peer
 from authz.audit.record import Asked, Mode
-from authz.errors import LookupFailedError, PolicyError, Severity
+from authz.errors import ConfigurationError, LookupFailedError, PolicyError, Severity
 from authz.facts.questions import Question, Topic
 from authz.identity.identity import Identity, Proof
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
+from authz.policy.snapshot import Snapshot
 from authz.policy.text import problem_json, render_problems
 from authz.runner import Lookups, Runner
 
@@ -54,11 +55,22 @@ class Operator:
         metrics: Metrics,
         mode: Mode,
     ) -> None:
+        self._further: Sequence[CurrentPolicy] = ()
+        self._renew: Callable[[], None] = lambda: None
         self._runner = runner
         self._policy = policy
         self._lookups = lookups
         self._metrics = metrics
         self._mode = mode
+
+    def also_reload(self, further: Sequence[CurrentPolicy], renew: Callable[[], None]) -> None:
+        """Reload more than the policy: those of single listeners, and other files.
+
+        ``renew`` reads certificates and the like again; it raises
+        ConfigurationError, and leaves the old ones in force then.
+        """
+        self._further = further
+        self._renew = renew
 
     async def ready(self) -> Answer:
         """Say whether requests can be judged: 200, or 503 where nothing can be recorded.
@@ -67,7 +79,8 @@ class Operator:
         or ``failing``.
         """
         version, unreached = await self._engine()
-        problems = [self._policy.problem, unreached, self._runner.audit_problem]
+        policies = [self._policy, *self._further]
+        problems = [*(each.problem for each in policies), unreached, self._runner.audit_problem]
         document = {
             "status": self._status(problems),
             "mode": self._mode.value,
@@ -80,7 +93,7 @@ class Operator:
     async def reload(self) -> Answer:
         """Read the policy again: 200 with its digest, or 422 with every problem."""
         try:
-            snapshot = await asyncio.to_thread(self._policy.reload)
+            snapshot = await asyncio.to_thread(self._read_again)
         except PolicyError as error:
             self._metrics.reloads.labels("failed").inc()
             log.error(  # noqa: TRY400  the problems are the policy's, a traceback says nothing
@@ -88,6 +101,10 @@ class Operator:
             )
             found = [problem_json(p) for p in error.problems if p.severity is Severity.ERROR]
             return Answer(422, {"message": str(error), "problems": found})
+        except ConfigurationError as error:
+            self._metrics.reloads.labels("failed").inc()
+            log.error("policy.reload_failed", problems=str(error))  # noqa: TRY400  as above
+            return Answer(422, {"message": str(error)})
         except Exception:
             self._metrics.reloads.labels("failed").inc()
             log.exception("policy.reload_failed")
@@ -95,6 +112,13 @@ class Operator:
         self._metrics.reloads.labels("done").inc()
         log.info("policy.reloaded", policy=snapshot.digest)
         return Answer(200, {"policy": snapshot.digest})
+
+    def _read_again(self) -> Snapshot:
+        snapshot = self._policy.reload()
+        for policy in self._further:
+            policy.reload()
+        self._renew()
+        return snapshot
 
     async def reload_on(self, hangups: asyncio.Queue[None]) -> None:
         """Read the policy again for every item of the queue."""

@@ -310,3 +310,44 @@ def test_settings_do_not_change(tmp_path):
 
     with pytest.raises(ValueError, match="frozen"):
         settings.mode = "shadow"
+
+
+def test_the_proxys_paths_start_at_the_file(tmp_path):
+    """Bundles, certificates, keys of tokens; several listeners at once."""
+    path = a_file(
+        tmp_path,
+        'daemon = "tcp://docker:2376"\n[daemon_tls]\nca = "a"\ncertificate = "b"\nkey = "c"\n'
+        '[[proxy.listen]]\naddress = "unix:///run/d.sock"\nidentity = ["peer", "jwt"]\n'
+        'socket = { mode = "0660", group = "docker" }\n'
+        '[[proxy.listen]]\naddress = "tcp://0.0.0.0:2376"\nidentity = ["certificate"]\n'
+        'policy = "ci"\ntenant = "ci"\n'
+        'tls = { certificate = "s.pem", key = "s.key", client_ca = ["ca.pem"], crl = "r.pem" }\n'
+        '[identity.jwt]\nissuer = "i"\naudience = "a"\njwks = "keys.json"\n'
+        'algorithms = ["ES256"]\n',
+    )
+
+    settings = load_settings(path, {})
+
+    one, other = settings.proxy.listen
+    assert settings.plugin is None
+    assert settings.daemon_tls.key == tmp_path / "c"
+    assert settings.identity.jwt.jwks == str(tmp_path / "keys.json")
+    assert (one.policy, one.socket.mode) == ("", "0660")
+    assert other.policy == str(tmp_path / "ci")
+    assert other.tls.client_ca == [tmp_path / "ca.pem"]
+    assert other.tls.crl == tmp_path / "r.pem"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[proxy]\nlisten = []\n", "proxy.listen"),
+        ('[[proxy.listen]]\naddress = "tcp://h:1"\n', "proxy.listen.0 names no identity"),
+        ('daemon = "tcp://h:1"\n[plugin]\n', r"or also \[daemon_tls\]"),
+        ('[daemon_tls]\nca="a"\ncertificate="b"\nkey="c"\n[plugin]\n', "expected tcp://host:port"),
+    ],
+)
+def test_a_proxy_that_cannot_be_is_named(tmp_path, text, message):
+    """With the place in the file."""
+    with pytest.raises(ConfigurationError, match=message):
+        load_settings(a_file(tmp_path, text), {})

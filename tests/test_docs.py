@@ -38,7 +38,7 @@ def keys(model: type[BaseModel], prefix: str = "") -> set[str]:
             for each in (field.annotation, *getattr(field.annotation, "__args__", ()))
             if isinstance(each, type) and issubclass(each, BaseModel)
         ]
-        found |= keys(inner[0], f"{name}.") if inner else {prefix + name}
+        found |= keys(inner[0], f"{prefix}{name}.") if inner else {prefix + name}
     return found
 
 

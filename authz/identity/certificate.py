@@ -87,6 +87,11 @@ class Certificate:
         )
 
 
+def fingerprint(pem: str) -> str:
+    """Return the SHA-256 of a certificate in hex. Raises RefusedError(BAD_CREDENTIAL)."""
+    return _leaf(pem).fingerprint
+
+
 @dataclass(frozen=True, slots=True)
 class _Leaf:
     """What counts of a certificate."""

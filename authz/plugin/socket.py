@@ -45,28 +45,33 @@ class Listening:
             pass
 
 
-def listen(path: Path) -> Listening:
-    """Make the socket, readable and writable for this account only.
+PRIVATE = 0o600
+
+
+def listen(path: Path, *, mode: int = PRIVATE, group: int | None = None) -> Listening:
+    """Make the socket, for this account only or for those that ``mode`` and ``group`` say.
 
     A file left over by a process that is gone is replaced; folders that are
-    missing are made, mode 0700, as the daemon makes them. Raises
+    missing are made, mode 0700, as the daemon makes them, or 0755 where others
+    may connect. Raises
     ConfigurationError where another process listens on the path, where the
     file there is no socket of this account, or where others may write to the
     folder and so put their own socket in its place.
     """
     try:
-        _prepare_folder(path.parent)
+        _prepare_folder(path.parent, 0o700 if mode == PRIVATE else 0o755)
         _remove_stale(path)
-        sock = _bind(path)
+        sock = _bind(path, mode, group)
     except OSError as error:
         raise ConfigurationError(f"{path}: no socket can be made: {error}") from None
     return Listening(sock, path, _file(path.lstat()))
 
 
-def _prepare_folder(folder: Path) -> None:
+def _prepare_folder(folder: Path, new: int) -> None:
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for parent in reversed(missing):
         parent.mkdir(mode=0o700, exist_ok=True)
+        parent.chmod(new)  # whatever the umask
     mode = folder.stat().st_mode
     if mode & _OTHERS_MAY_WRITE and not mode & stat.S_ISVTX:
         raise ConfigurationError(
@@ -103,8 +108,8 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _bind(path: Path) -> socket.socket:
-    """Bind and listen. The mode is right from the file's first moment, by the umask.
+def _bind(path: Path, mode: int, group: int | None) -> socket.socket:
+    """Bind and listen. The file is private from its first moment, by the umask.
 
     If another process is quicker, bind finds the path taken and raises.
     """
@@ -112,6 +117,10 @@ def _bind(path: Path) -> socket.socket:
     before = os.umask(0o177)
     try:
         sock.bind(os.fspath(path))
+        if group is not None:
+            os.chown(path, -1, group)
+        if mode != PRIVATE:
+            path.chmod(mode)
         sock.listen(BACKLOG)
     except OSError:
         sock.close()

@@ -1,0 +1,216 @@
+"""Builds the proxy from the settings: its sockets, what each demands, the way to the daemon.
+
+What can be wrong with addresses, groups, certificates and bundles is found
+before the first socket answers.
+"""
+
+from __future__ import annotations
+
+import grp
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from authz.config import DaemonTls, Listen, Settings, Tls, socket_path
+from authz.docker.forward import Forward
+from authz.errors import ConfigurationError
+from authz.identity.bearer import Bearer, Rules
+from authz.identity.certificate import Certificate
+from authz.identity.chain import Method, anonymous
+from authz.identity.keys import KeyRing
+from authz.identity.peercred import peer
+from authz.lookups.jwks import KeySource
+from authz.lookups.lookup_pass import HEADER, Errand, Passes
+from authz.plugin.socket import listen
+from authz.policy.current import CurrentPolicy
+from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
+from authz.proxy.head import Headers
+from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared
+from authz.runner import Entrance
+
+log = structlog.get_logger(__name__)
+
+
+class Renewable:
+    """A TLS context that can be made anew; connections that stand keep theirs."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+        """Make it for the first time. Raises ConfigurationError."""
+        self._make = make
+        self._context = make()
+
+    def __call__(self) -> ssl.SSLContext:
+        """Return the newest."""
+        return self._context
+
+    def renew(self) -> None:
+        """Read the files again. Raises ConfigurationError, with the old ones in force."""
+        self._context = self._make()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One listener, listening and not answering yet."""
+
+    listen: Listen
+    sock: socket.socket
+    policy: CurrentPolicy
+    tls: Renewable | None
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """The proxy, opened. ``daemon_tls`` is there where the daemon is behind TLS."""
+
+    opened: tuple[Opened, ...]
+    daemon_tls: Renewable | None
+
+    @property
+    def further(self) -> tuple[CurrentPolicy, ...]:
+        """The policies of single listeners."""
+        return tuple(each.policy for each in self.opened if each.listen.policy)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What no container may reach: sockets and keys."""
+        found = []
+        for each in self.opened:
+            if each.listen.address.startswith("unix:"):
+                found.append(socket_path(each.listen.address))
+            if each.listen.tls:
+                found.append(each.listen.tls.key)
+        return tuple(found)
+
+    def renew(self) -> None:
+        """Read certificates, keys and revocation lists again. Raises ConfigurationError."""
+        for each in (*(one.tls for one in self.opened), self.daemon_tls):
+            if each:
+                each.renew()
+
+
+@contextmanager
+def opened(settings: Settings, policy: CurrentPolicy) -> Iterator[Front]:
+    """Open the sockets, and close them again whatever happens.
+
+    ``policy`` judges where a listener names no other. Raises ConfigurationError
+    and PolicyError.
+    """
+    daemon_tls = settings.daemon_tls
+    outward = Renewable(lambda: _outward(daemon_tls)) if daemon_tls else None
+    found: list[Opened] = []
+    with ExitStack() as opening:
+        for each in settings.proxy.listen if settings.proxy else ():
+            own = CurrentPolicy(each.policy) if each.policy else policy
+            sock = _socket(each, opening)
+            found.append(Opened(each, sock, own, _inward(each)))
+            if each.insecure:
+                log.warning("listener.insecure", address=each.address)
+        yield Front(tuple(found), outward)
+
+
+def _outward(files: DaemonTls) -> ssl.SSLContext:
+    return client_context(ClientFiles(files.ca, files.certificate, files.key))
+
+
+def signing(settings: Settings, passes: Passes) -> Callable[[Forward], Headers]:
+    """Return what adds a pass to requests for a daemon that may ask our plugin about them."""
+    if settings.plugin is None and settings.pass_key is None:
+        return lambda _: ()
+    return lambda sent: ((HEADER, passes.issue(sent.method, sent.target, Errand.FORWARD)),)
+
+
+def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServer]:
+    """Return a server for each listener. Raises ConfigurationError."""
+    tokens = _tokens(settings)
+    return [
+        ProxyServer(
+            Listener(each.sock, each.listen.address, _entrance(each, tokens), each.tls), shared
+        )
+        for each in front.opened
+    ]
+
+
+def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entrance:
+    methods: list[Method] = []
+    takes_tokens = False
+    for name in opened.listen.identity:
+        if name == "peer":
+            methods.append(peer)
+        elif name == "certificate":
+            methods.append(Certificate())
+        elif tokens is not None:
+            methods.append(tokens[0])
+            takes_tokens = True
+    if not opened.listen.identity:
+        methods.append(anonymous)
+    if tokens is not None and takes_tokens:
+        return Entrance(
+            tuple(methods), opened.policy, opened.listen.tenant, before=tokens[1].before
+        )
+    return Entrance(tuple(methods), opened.policy, opened.listen.tenant)
+
+
+def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
+    jwt = settings.identity.jwt
+    if jwt is None:
+        return None
+    ring = KeyRing(time.monotonic)
+    rules = Rules(
+        jwt.issuer,
+        jwt.audience,
+        frozenset(jwt.algorithms),
+        jwt.type,
+        jwt.lifetime,
+        jwt.leeway,
+        jwt.groups,
+        jwt.tenant,
+    )
+    bearer = Bearer(rules, ring, time.time)
+    return bearer, KeySource(jwt.jwks, ring, bearer)
+
+
+def _socket(each: Listen, opening: ExitStack) -> socket.socket:
+    if each.address.startswith("unix:"):
+        mode = int(each.socket.mode, 8) if each.socket else 0o600
+        group = _group(each.socket.group) if each.socket and each.socket.group else None
+        listening = listen(socket_path(each.address), mode=mode, group=group)
+        opening.callback(listening.close)
+        return listening.sock
+    host, _, port = each.address.removeprefix("tcp://").rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        sock = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise ConfigurationError(f"{each.address}: cannot listen: {error}") from None
+    opening.callback(sock.close)
+    return sock
+
+
+def _group(name: str) -> int:
+    if name.isdecimal():
+        return int(name)
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ConfigurationError(f"proxy.listen: there is no group {name!r}") from None
+
+
+def _inward(each: Listen) -> Renewable | None:
+    tls = each.tls
+    if tls is None:
+        return None
+    required = each.identity == ["certificate"]
+    return Renewable(lambda: _server_context(tls, required=required))
+
+
+def _server_context(tls: Tls, *, required: bool) -> ssl.SSLContext:
+    return server_context(
+        ServerFiles(tls.certificate, tls.key, tuple(tls.client_ca), tls.crl, required=required)
+    )

@@ -1,0 +1,221 @@
+"""The proxy out of settings: what is opened, and what is found wrong before that."""
+
+import os
+import socket
+import stat
+from types import SimpleNamespace
+
+import pytest
+import trustme
+from structlog.testing import capture_logs
+
+from authz import front
+from authz.config import Listen, Settings
+from authz.docker.forward import Forward, Plan
+from authz.errors import ConfigurationError, PolicyError
+from authz.identity.bearer import Bearer
+from authz.identity.certificate import Certificate
+from authz.identity.chain import anonymous
+from authz.identity.peercred import peer
+from authz.lookups.lookup_pass import HEADER, Passes, Phase
+from authz.metrics import Metrics
+from authz.policy.current import CurrentPolicy
+from authz.proxy.evidence import Accounts
+from authz.proxy.listener import Shared
+from authz.proxy.upstream import Daemon
+
+JWT = {
+    "issuer": "https://issuer.example",
+    "audience": "dockgate",
+    "jwks": "https://issuer.example/keys",
+    "algorithms": ["ES256"],
+}
+
+
+@pytest.fixture(scope="module")
+def policy():
+    """Load a bundle."""
+    return CurrentPolicy("builtin:admin")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write what a TLS listener needs."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("localhost")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return {
+        "certificate": tmp_path / "cert.pem",
+        "key": tmp_path / "key.pem",
+        "client_ca": [tmp_path / "ca.pem"],
+    }
+
+
+def settings(*listens: dict, **more) -> Settings:
+    """Return settings of a proxy."""
+    return Settings(proxy={"listen": list(listens)}, **more)
+
+
+def entrances(opened: front.Front, said: Settings):
+    """Return what each server demands."""
+    runner = SimpleNamespace(refuse=None)
+    shared = Shared(runner, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
+    return [server._listener.entrance for server in front.servers(opened, said, shared)]
+
+
+def test_a_unix_socket_is_for_whom_the_settings_say(tmp_path, policy):
+    """Its mode and group; folders on the way are made."""
+    path = tmp_path / "run" / "docker.sock"
+    said = settings(
+        {
+            "address": f"unix://{path}",
+            "identity": ["peer"],
+            "socket": {"mode": "0660", "group": str(os.getgid())},
+        }
+    )
+    with front.opened(said, policy) as opened:
+        found = path.stat()
+        assert stat.S_IMODE(found.st_mode) == 0o660
+        assert found.st_gid == os.getgid()
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o755
+        assert opened.paths == (path,)
+        assert opened.further == ()
+        assert entrances(opened, said)[0].methods == (peer,)
+    assert not path.exists()
+
+
+def test_each_listener_has_methods_policy_and_tenant_of_its_own(tmp_path, policy, files):
+    """Several at once."""
+    said = settings(
+        {"address": f"unix://{tmp_path}/a.sock", "identity": ["peer", "jwt"]},
+        {
+            "address": "tcp://127.0.0.1:0",
+            "identity": ["certificate"],
+            "tls": files,
+            "policy": "builtin:read-only",
+            "tenant": "ci",
+        },
+        identity={"jwt": JWT},
+    )
+    with front.opened(said, policy) as opened:
+        first, second = entrances(opened, said)
+        assert first.methods[0] is peer
+        assert isinstance(first.methods[1], Bearer)
+        assert first.policy is policy
+        assert isinstance(second.methods[0], Certificate)
+        assert (second.tenant, second.policy) == ("ci", opened.further[0])
+        assert opened.paths[1] == files["key"]
+        before = opened.opened[1].tls()
+        opened.renew()
+        assert opened.opened[1].tls() is not before
+        files["certificate"].write_text("broken")
+        after = opened.opened[1].tls()
+        with pytest.raises(ConfigurationError):
+            opened.renew()
+        assert opened.opened[1].tls() is after
+
+
+def test_insecurity_is_loud(policy):
+    """A listener that lets in anybody says so."""
+    said = settings({"address": "tcp://127.0.0.1:0", "insecure": True})
+    with capture_logs() as logs, front.opened(said, policy) as opened:
+        assert entrances(opened, said)[0].methods == (anonymous,)
+
+    assert [entry["event"] for entry in logs] == ["listener.insecure"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "problem"),
+    [
+        ({"address": "unix:///s", "identity": []}, "names no identity"),
+        ({"address": "tcp://127.0.0.1:1", "identity": ["peer"]}, "expected a unix address"),
+        ({"address": "tcp://127.0.0.1:1", "identity": ["certificate"]}, "expected tls"),
+        ({"address": "tcp://0.0.0.0:1", "identity": ["jwt"]}, "tcp in the clear"),
+        ({"address": "tcp://0.0.0.0:1"}, "names no identity"),
+        ({"address": "http://x", "identity": ["jwt"]}, "expected unix:///path"),
+        (
+            {"address": "tcp://127.0.0.1:1", "identity": ["jwt"], "socket": {}},
+            "expected a unix one",
+        ),
+        (
+            {
+                "address": "unix:///s",
+                "identity": ["jwt"],
+                "tls": {"certificate": "a", "key": "b"},
+            },
+            "tls on a unix address",
+        ),
+    ],
+)
+def test_a_listener_that_proves_nothing_is_a_mistake(listen, problem):
+    """Before anything is opened."""
+    with pytest.raises(ValueError, match=problem):
+        Listen.model_validate(listen)
+
+
+def test_tokens_need_an_issuer():
+    """A method without settings would let in nobody."""
+    with pytest.raises(ValueError, match=r"expected \[identity.jwt\]"):
+        settings({"address": "unix:///s", "identity": ["jwt"]})
+
+
+def test_what_cannot_be_opened_is_named(tmp_path, policy, files):
+    """A taken port, an unknown group, a key that does not fit, a bundle that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for listen, kind in (
+            ({"address": f"tcp://127.0.0.1:{port}", "identity": ["jwt"]}, ConfigurationError),
+            (
+                {
+                    "address": f"unix://{tmp_path}/a.sock",
+                    "identity": ["peer"],
+                    "socket": {"group": "no-such-group"},
+                },
+                ConfigurationError,
+            ),
+            (
+                {
+                    "address": "tcp://127.0.0.1:0",
+                    "identity": ["certificate"],
+                    "tls": files | {"key": files["certificate"]},
+                },
+                ConfigurationError,
+            ),
+            (
+                {"address": "unix:///s", "identity": ["peer"], "policy": str(tmp_path / "absent")},
+                PolicyError,
+            ),
+        ):
+            said = settings(listen, identity={"jwt": JWT})
+            with pytest.raises(kind), front.opened(said, policy):
+                pass
+    assert not (tmp_path / "a.sock").exists()
+
+
+def test_what_is_sent_on_is_signed_where_a_plugin_may_ask(tmp_path):
+    """With both doors, or with a key file for the other process."""
+    sent = Forward("POST", "/v1.41/containers/create", (), b"{}", Plan())
+    passes = Passes(b"k" * 32)
+    listen = {"address": f"unix://{tmp_path}/a.sock", "identity": ["peer"]}
+
+    assert front.signing(settings(listen), passes)(sent) == ()
+    ((name, token),) = front.signing(settings(listen, plugin={}), passes)(sent)
+    assert name == HEADER
+    passes.admit(token, sent.method, sent.target, Phase.REQUEST)
+
+
+def test_a_daemon_behind_tls_is_known_by_its_files(policy, files):
+    """Which are read again with the others."""
+    tls = {"ca": files["client_ca"][0], "certificate": files["certificate"], "key": files["key"]}
+    said = settings(
+        {"address": "tcp://127.0.0.1:0", "identity": ["jwt"]},
+        identity={"jwt": JWT},
+        daemon="tcp://daemon.example:2376",
+        daemon_tls=tls,
+    )
+    with front.opened(said, policy) as opened:
+        before = opened.daemon_tls()
+        opened.renew()
+        assert opened.daemon_tls() is not before
