@@ -56,7 +56,9 @@ def object_document(request: ApiRequest, known: Known) -> Answer | None:
     """Return what is known of the object that the path names."""
     if request.operation.object in {"container", "exec"} or request.operation.name == "ImageCommit":
         return target_container(request, known)
-    return known.ask(_LOOKED_UP[request.operation.object], _path_name(request))
+    name = _path_name(request)
+    # A list of images to save stands in the query; there is no one object then.
+    return known.ask(_LOOKED_UP[request.operation.object], name) if name else None
 
 
 def labels_of(topic: Topic, document: Document) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
+from typing import cast
 
 import structlog
 
@@ -81,12 +82,11 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to listen."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream transport is needed")
-        self._transport = transport
-        self._proofs = self._services.welcome(transport, self)
+        stream = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        self._transport = stream
+        self._proofs = self._services.welcome(stream, self)
         if self._proofs is None:
-            transport.abort()  # there are too many
+            stream.abort()  # there are too many
             return
         self._pace()
 

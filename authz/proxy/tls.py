@@ -15,7 +15,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 HANDSHAKE_TIME = 10.0
 """Seconds for a handshake."""
@@ -62,9 +62,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream transport is needed")
-        self._raw = transport
+        self._raw = cast("asyncio.Transport", transport)  # uvloop's are no subclass
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HANDSHAKE_TIME, self._too_slow)
         self._shake()

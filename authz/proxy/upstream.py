@@ -11,7 +11,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from authz.errors import ConfigurationError
 from authz.proxy.tls import TlsTransport
@@ -58,8 +58,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember it."""
-        if isinstance(transport, asyncio.Transport):
-            self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
         if not self.ready.done():
             self.ready.set_result(None)
 

@@ -157,7 +157,7 @@ class Certificates:
 
     def server(self) -> Mapping[str, object]:
         """Issue, and return keys of daemon.json: TLS on 127.0.0.1:2376 beside the unix socket."""
-        files = self._write("server", self.authority.issue_cert("127.0.0.1", "localhost"))
+        files = self.server_files()
         return {
             "hosts": ["unix:///run/docker.sock", "tcp://127.0.0.1:2376"],
             "tls": True,
@@ -166,6 +166,10 @@ class Certificates:
             "tlscert": str(files / "cert.pem"),
             "tlskey": str(files / "key.pem"),
         }
+
+    def server_files(self) -> Path:
+        """Issue, and return the folder of a server on 127.0.0.1."""
+        return self._write("server", self.authority.issue_cert("127.0.0.1", "localhost"))
 
     def client(self, common_name: str) -> Path:
         """Issue, and return the folder for `Dockerd.docker(tls=...)`."""

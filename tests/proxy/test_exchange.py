@@ -177,7 +177,7 @@ SMUGGLED = {
     "HTTP/1.0 with a body": with_body(LOAD.replace(b"1.1", b"1.0"), b"abc"),
     "two hosts": b"GET /info HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
     "an empty host": b"GET /info HTTP/1.1\r\nHost:\r\n\r\n",
-    "an empty host for an exec": with_body((START + SWITCH).replace(b"Host: x", b"Host:"), BODY),
+    "an empty host for an exec": with_body(START.replace(b"Host: x", b"Host:"), BODY),
     "absolute form": b"GET http://x/info HTTP/1.1\r\nHost: x\r\n\r\n",
     "h2c on a create": with_body(
         b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -220,8 +220,11 @@ def test_nothing_is_read_behind_broken_framing():
     assert play.exchange.phase is Phase.CLOSED
 
 
-def test_a_session_may_have_an_empty_host():
-    """Docker's builder sends none."""
+def test_an_empty_host_comes_with_a_switch():
+    """Docker's clients send none for an attach, an exec and a session over a unix socket."""
+    attach = Play().send(with_body((START + SWITCH).replace(b"Host: x", b"Host:"), BODY))
+    assert b"\r\nHost: docker\r\n" in attach.daemon
+
     session = b"POST /session HTTP/1.1\r\nHost:\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     play = Play().send(session).answer(switched)
