@@ -163,7 +163,10 @@ def _wanted(settings: Settings) -> dict[str, Path]:
 
 
 def _protected(settings: Settings) -> tuple[str, ...]:
-    """Return the paths that no container may reach: the usual ones, and our own."""
+    """Return the paths that no container may reach: the usual ones, and our own.
+
+    Ours count as the daemon names them: a path below ``host_root`` without it.
+    """
     own = [*_wanted(settings).values(), socket_path(settings.daemon)]
     if settings.audit.path != STANDARD_OUTPUT:
         own.append(Path(settings.audit.path).parent)
@@ -171,4 +174,10 @@ def _protected(settings: Settings) -> tuple[str, ...]:
         own.append(settings.pass_key)
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
-    return tuple(dict.fromkeys((*PROTECTED, *(clean(str(path)) for path in own))))
+    found = (_on_the_host(path, settings.host_root) for path in own)
+    return tuple(dict.fromkeys((*PROTECTED, *found)))
+
+
+def _on_the_host(path: Path, host_root: Path) -> str:
+    inside = path.is_relative_to(host_root)
+    return clean(f"/{path.relative_to(host_root)}" if inside else str(path))
