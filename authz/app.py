@@ -186,7 +186,10 @@ def _wanted(settings: Settings) -> dict[str, Path]:
 
 
 def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Return the paths that no container may reach: the usual ones, and our own."""
+    """Return the paths that no container may reach: the usual ones, and our own.
+
+    Ours count as the daemon names them: a path below ``host_root`` without it.
+    """
     own = [*_wanted(settings).values(), *further]
     if settings.daemon.startswith("unix:"):
         own.append(socket_path(settings.daemon))
@@ -196,4 +199,10 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own.append(settings.pass_key)
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
-    return tuple(dict.fromkeys((*PROTECTED, *(clean(str(path)) for path in own))))
+    found = (_on_the_host(path, settings.host_root) for path in own)
+    return tuple(dict.fromkeys((*PROTECTED, *found)))
+
+
+def _on_the_host(path: Path, host_root: Path) -> str:
+    inside = path.is_relative_to(host_root)
+    return clean(f"/{path.relative_to(host_root)}" if inside else str(path))

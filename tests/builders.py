@@ -161,13 +161,38 @@ def an_api_request(  # noqa: PLR0913  one keyword for each part of a request
     unknown_fields: tuple[str, ...] = (),
 ) -> ApiRequest:
     """Return a canonical request."""
+    operation = operation or an_operation()
     return ApiRequest(
-        operation=operation or an_operation(),
+        operation=operation,
         version=version,
         path=path or {},
         query=query or {},
         body=body,
         unknown_fields=unknown_fields,
+        opaque=operation.opaque,
+    )
+
+
+def a_call(
+    operation: str,
+    target: str = "",
+    body: Any = None,
+    *,
+    version: tuple[int, int] = (1, 45),
+    **query: Any,
+) -> ApiRequest:
+    """Return a canonical request of a named operation.
+
+    ``target`` is the variable of its path; keywords are parameters, each a
+    text or a list of texts, with a dash for every underscore.
+    """
+    values = {key.replace("_", "-"): value for key, value in query.items()}
+    return an_api_request(
+        operation_named(operation),
+        path={"id": target, "name": target} if target else {},
+        query={k: (v,) if isinstance(v, str) else tuple(v) for k, v in values.items()},
+        body=body,
+        version=version,
     )
 
 

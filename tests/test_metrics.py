@@ -14,6 +14,7 @@ NAMES = {
     "dockgate_passes": ("counter", {"outcome"}),
     "dockgate_audit_failures": ("counter", set()),
     "dockgate_policy_reloads": ("counter", {"outcome"}),
+    "dockgate_proxy_connections": ("gauge", set()),
 }
 """Dashboards and alerts of other people read these: names and labels are only ever added."""
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from authz import operator as operator_module
 from authz.admin.server import Peer
 from authz.audit.record import Mode
-from authz.errors import AuditUnavailableError, LookupFailedError, Reason
+from authz.errors import AuditUnavailableError, ConfigurationError, LookupFailedError, Reason
 from authz.facts.questions import MISSING, Question, Topic
 from authz.identity.chain import anonymous
 from authz.identity.identity import Proof
@@ -256,6 +256,26 @@ async def test_a_defect_of_the_loader_changes_nothing(site, monkeypatch):
     assert (answer.status, one.policy.snapshot) == (500, held)
     assert (logs[0]["event"], logs[0]["exc_info"]) == ("policy.reload_failed", True)
     assert one.reloads("failed") == 1
+
+
+async def test_a_reload_is_of_everything(site, tmp_path):
+    """Policies of single listeners and their files; what cannot be used is told."""
+    built = site()
+    other = CurrentPolicy(str(a_bundle(tmp_path / "other")))
+    before, renewed = other.snapshot, []
+    built.operator.also_reload([other], lambda: renewed.append(1))
+
+    assert (await built.operator.reload()).status == 200
+    assert other.snapshot is not before
+    assert renewed == [1]
+
+    def broken():
+        raise ConfigurationError("cert.pem: gone")
+
+    built.operator.also_reload([other], broken)
+    answer = await built.operator.reload()
+    assert (answer.status, answer.document["message"]) == (422, "cert.pem: gone")
+    assert built.reloads("failed") == 1
 
 
 async def test_every_hangup_reads_the_policy(site, tmp_path):

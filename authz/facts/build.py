@@ -5,6 +5,7 @@ few, and that some kinds must be there. What a setting means is known by the
 modules that it calls.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 from authz.docker.request import ApiRequest
@@ -39,6 +40,9 @@ Describer = Callable[[ApiRequest, Known], Iterator[Fact]]
 
 WEAK_BELOW = (1, 40)
 """API versions below this one have weaker defaults, which a policy may want to forbid."""
+
+_CHECKPOINT = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+"""What a checkpoint can be called when it is made."""
 
 _REPEATS = 4
 """How often, on average, one fact may come again before a request counts as too big."""
@@ -142,8 +146,20 @@ def _archive(request: ApiRequest, _known: Known) -> Iterator[Fact]:
         yield Fact("archive.compressed", UNKNOWN)
 
 
+def _copy(_request: ApiRequest, _known: Known) -> Iterator[Fact]:
+    """Describe the copy of old: its path is in the body, which is not read."""
+    yield Fact("archive.path", UNKNOWN)
+
+
 def _checkpoint(request: ApiRequest, _known: Known) -> Iterator[Fact]:
-    """Describe the host folder of checkpoints, where one is named."""
+    """Describe the host folder of checkpoints, where one is named.
+
+    A start takes the name of a checkpoint for a part of a path (moby
+    daemon/checkpoint.go, getCheckpointDir), so that it could lead anywhere.
+    """
+    name = request.parameter("checkpoint")
+    if name and not _CHECKPOINT.fullmatch(name):
+        raise unreadable(f"checkpoint {name!r}; expected letters, digits and ._-")
     for parameter in ("dir", "checkpoint-dir"):
         folder = request.parameter(parameter)
         if folder and not folder.startswith("/"):
@@ -168,7 +184,7 @@ _DESCRIBERS: dict[str, Describer] = {
     "ContainerArchive": _archive,
     "ContainerArchiveInfo": _archive,
     "PutContainerArchive": _archive,
-    "ContainerCopy": _archive,
+    "ContainerCopy": _copy,
     "ContainerExec": exec_create_facts,
     "ExecStart": exec_start_facts,
     "ExecResize": exec_start_facts,

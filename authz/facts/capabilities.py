@@ -8,7 +8,7 @@ two lists and the word privileged.
 from collections.abc import Iterable, Iterator
 
 from authz.facts.facts import Fact
-from authz.facts.members import Document, flag, strings
+from authz.facts.members import Document, flag, strings, unreadable
 
 ALL = "ALL"
 
@@ -100,4 +100,9 @@ def _kept(host: Document) -> Iterable[str]:
 
 
 def _names(host: Document, member: str) -> list[str]:
-    return [normal(name) for name in strings(host, member)]
+    """Return the capabilities of a list. Raises RefusedError for one that no engine knows."""
+    names = [normal(name) for name in strings(host, member)]
+    for name in names:
+        if name not in EVERY and name != ALL:
+            raise unreadable(f"{member}: {name!r} is no capability")
+    return names

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from authz.docker.request import ApiRequest
 from authz.facts.images import image_of
-from authz.facts.known import Known
-from authz.facts.members import Document, table, text
+from authz.facts.known import UNKNOWN, Known
+from authz.facts.members import Document, table, text, texts
 from authz.facts.objects import labels_of, object_document
 from authz.facts.questions import Topic
 
@@ -37,7 +37,7 @@ def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
             return {}
         return _of_stored(_ASKED[operation.object], answer, known)
     if operation.name == "ImageCreate":
-        return {"image": image_of(request.parameter("fromImage"), known), **_NOTHING_ELSE}
+        return {**_image(request.parameter("fromImage"), known), **_NOTHING_ELSE}
     if operation.object != "none":  # of a swarm: not resolved yet
         return {}
     return {"image": "", **_NOTHING_ELSE}
@@ -50,16 +50,20 @@ def _of_new(request: ApiRequest, known: Known) -> Mapping[str, str]:
     """Return what the caller says of what he makes."""
     body: Document = request.body or {}
     name = request.parameter("name").removeprefix("/") or text(body, "Name")
-    image = image_of(text(body, "Image"), known)
-    return {"image": image, "name": name, **_labels(table(body, "Labels"))}
+    labels = _labels(texts(body, "Labels"))
+    return {**_image(text(body, "Image"), known), "name": name, **labels}
 
 
 def _of_stored(topic: Topic, document: Document, known: Known) -> Mapping[str, str]:
     name = text(document, "Name").removeprefix("/")
-    image = ""
-    if topic is Topic.CONTAINER:
-        image = image_of(text(table(document, "Config"), "Image"), known)
-    return {"image": image, "name": name, **_labels(labels_of(topic, document))}
+    image = text(table(document, "Config"), "Image") if topic is Topic.CONTAINER else ""
+    return {**_image(image, known), "name": name, **_labels(labels_of(topic, document))}
+
+
+def _image(written: str, known: Known) -> Mapping[str, str]:
+    """Return the image; nothing where it cannot be told."""
+    image = image_of(written, known)
+    return {} if image == UNKNOWN else {"image": image}
 
 
 def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,31 +6,38 @@ reaches beyond the container counts. Single settings are known by the modules
 that are called here.
 """
 
+import re
 from collections.abc import Iterator
 
 from authz.facts import defaults
 from authz.facts.capabilities import added_facts, kept_facts
 from authz.facts.catalogue import TARGET, UNKNOWN, Kind, catalogue
 from authz.facts.devices import device_facts
-from authz.facts.endpoints import link_facts, name_facts, network_facts
+from authz.facts.endpoints import host_name_facts, link_facts, name_facts, network_facts
 from authz.facts.facts import Fact
-from authz.facts.images import created_from
+from authz.facts.images import created_from, image_of
 from authz.facts.known import Known
 from authz.facts.limits import limit_facts, priority_facts, resource_facts, restart_facts
 from authz.facts.members import Document, flag, pairs, strings, table, tables, text
-from authz.facts.mounts import mount_facts
+from authz.facts.mounts import mount_facts, propagation_facts, volume_fact
 from authz.facts.namespaces import CONTAINER, namespace_facts
 from authz.facts.paths import host_path_facts
 from authz.facts.ports import port_facts
 from authz.facts.questions import Topic
 from authz.facts.security import implied_facts, posture_facts, security_facts
 from authz.facts.users import user_value
-from authz.facts.volume_options import stored_volume_facts
+from authz.facts.volume_options import LOCAL, stored_volume_facts
 
 Version = tuple[int, int] | None
 
 _DAEMONS_CHOICE = frozenset({"seccomp", "userns", "runtime"})
 """Kinds that are unknown where a rehearsal does not say how the daemon is set up."""
+
+_DAEMONS_NAME = re.compile("[0-9a-f]{64}")
+"""What the daemon calls a volume that nobody named."""
+
+_PROBES = frozenset({"CMD", "CMD-SHELL"})
+"""Health checks that run; the daemon takes any other for none (moby daemon/health.go)."""
 
 _SHARED = ("PidMode", "IpcMode", "NetworkMode")
 
@@ -47,6 +54,7 @@ def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[
             yield from target_facts(container, known)
     yield from link_facts(host, known)
     yield from name_facts(body, host)
+    yield from host_name_facts(body, host, endpoints)
     yield from _posture(body, host, known)
 
 
@@ -89,13 +97,29 @@ def _stored(container: Document, known: Known) -> Iterator[Fact]:
 def _mounted(container: Document, known: Known) -> Iterator[Fact]:
     """Describe the mount points that were resolved, those of other containers among them."""
     for point in tables(container, "Mounts"):
-        writable = flag(point, "RW")
-        if text(point, "Type") == "bind":
-            yield from host_path_facts(text(point, "Source"), known, writable=writable)
-        elif text(point, "Type") == "volume" and text(point, "Name"):
-            volume = known.document(Topic.VOLUME, text(point, "Name"))
-            if volume is not None:
-                yield from stored_volume_facts(volume, known, writable=writable)
+        name = text(point, "Name")
+        match text(point, "Type"):
+            case "bind":
+                writable = flag(point, "RW")
+                yield from host_path_facts(text(point, "Source"), known, writable=writable)
+                yield from propagation_facts(text(point, "Propagation"))
+            case "volume" if name:
+                yield from _mounted_volume(point, name, known)
+            case "image":  # the source is the folder where the daemon has it
+                yield Fact("mount.image", image_of(name, known) or UNKNOWN)
+            case "npipe" | "cluster" as kind:
+                yield Fact(f"mount.{kind}", name or text(point, "Source"))
+
+
+def _mounted_volume(point: Document, name: str, known: Known) -> Iterator[Fact]:
+    """Describe a volume; one that the daemon named is part of the container."""
+    if not _DAEMONS_NAME.fullmatch(name):
+        yield volume_fact(name)
+    if text(point, "Driver") not in LOCAL:
+        yield Fact("volume.driver", text(point, "Driver"))
+    volume = known.document(Topic.VOLUME, name)
+    if volume is not None:
+        yield from stored_volume_facts(volume, known, writable=flag(point, "RW"))
 
 
 def _isolation(  # noqa: PLR0913  a container's three documents, and how to read them
@@ -143,9 +167,9 @@ def _health(config: Document, known: Known) -> str:
     """Say whether a health check runs; one without a test takes the image's."""
     test = strings(table(config, "Healthcheck"), "Test")
     if test:
-        return "none" if test[0] == "NONE" else "set"
+        return "set" if test[0] in _PROBES else "none"
     image = known.document(Topic.IMAGE, text(config, "Image"))
     if image is None:
         return "image"
     inherited = strings(table(table(image, "Config"), "Healthcheck"), "Test")
-    return "none" if not inherited or inherited[0] == "NONE" else "image"
+    return "image" if inherited and inherited[0] in _PROBES else "none"

@@ -9,6 +9,7 @@ from authz.facts.members import strings, text
 from authz.facts.questions import Topic
 
 RUNC = "runc"
+DEFAULT = "default"
 """The runtime that the fact value ``default`` stands for."""
 
 
@@ -53,14 +54,16 @@ def userns(known: Known) -> str:
 
 
 def runtime(name: str, known: Known) -> str:
-    """Return the runtime that a name (or none) means; ``default`` is a default that is runc."""
-    daemon = known.document(Topic.DAEMON)
-    if daemon is None:
-        return name or UNKNOWN
-    chosen = text(daemon, "DefaultRuntime") or RUNC
-    if name in {"", chosen}:
-        return "default" if chosen == RUNC else chosen
-    return name
+    """Return the runtime that a name (or none) means; ``default`` is a default that is runc.
+
+    A site may call another one "default", too; nobody knows what that is.
+    """
+    daemon = known.document(Topic.DAEMON) or {}
+    chosen = text(daemon, "DefaultRuntime") or (RUNC if daemon else "")
+    if name in {"", chosen} and chosen == RUNC:
+        return DEFAULT
+    named = name or chosen
+    return UNKNOWN if named in {"", DEFAULT} else named
 
 
 def log_driver(known: Known) -> str:

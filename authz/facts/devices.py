@@ -21,11 +21,12 @@ _CDI_NAME = re.compile(r"[^/=\s]+/[^/=\s]+=\S+")
 def device_facts(host: Document, known: Known) -> Iterator[Fact]:
     """Yield host devices, rules of the device control group, and requests to drivers.
 
-    A device is named by its path as written and by where links lead; a folder
-    stands for all devices in it. Raises RefusedError for a relative path.
+    A device is named by its path as written and by where links lead (moby
+    daemon/pkg/oci/devices_linux.go, which does not clean it); a folder stands
+    for all devices in it. Raises RefusedError for a relative path.
     """
     for device in tables(host, "Devices"):
-        for reached, found in real_paths(text(device, "PathOnHost"), known):
+        for reached, found in real_paths(text(device, "PathOnHost"), known, raw=True):
             yield Fact("device", reached, found)
     for rule in strings(host, "DeviceCgroupRules"):
         yield Fact("device.rule", " ".join(rule.split()))

@@ -39,7 +39,14 @@ def net_value(named: str, known: Known) -> Fact:
     if not isinstance(answer, Mapping):
         return Fact("net", UNKNOWN)
     name = "host" if text(answer, "Driver") == "host" else text(answer, "Name") or named
-    return Fact("net", name, looked_up=name != named)
+    return Fact("net", _no_container(name), looked_up=name != named)
+
+
+def _no_container(name: str) -> str:
+    """Return a network's name. Raises RefusedError for one that reads as a container's network."""
+    if name.startswith(CONTAINER):
+        raise unreadable(f"a network is called {name!r}")
+    return name
 
 
 def network_facts(
@@ -51,12 +58,12 @@ def network_facts(
     those have names already, and what it is called there does not matter.
     """
     yield net_value(text(host, "NetworkMode"), known)
-    for name, settings in endpoints.items():
+    for name in endpoints:
         if stored:
-            yield Fact("net", name)
+            yield Fact("net", _no_container(name))
         else:
             yield net_value(name, known)
-            yield from endpoint_facts(settings or {}, known)
+            yield from endpoint_facts(table(endpoints, name), known)
 
 
 def endpoint_facts(settings: Document, known: Known) -> Iterator[Fact]:
@@ -82,6 +89,24 @@ def link_facts(document: Document, known: Known) -> Iterator[Fact]:
     """Yield whose containers ``Links`` names: ``container[:alias]``."""
     for link in strings(document, "Links"):
         yield Fact("link", whose_container(link.partition(":")[0], known))
+
+
+def host_name_facts(
+    config: Document, host: Document, endpoints: Mapping[str, Any]
+) -> Iterator[Fact]:
+    """Yield the host name as an alias, which it is in every network of a user's.
+
+    From moby daemon/container_operations.go (buildEndpointDNSNames, and
+    updateNetworkConfig of old engines).
+    """
+    joined = {text(host, "NetworkMode"), *endpoints}
+    if text(config, "Hostname") and any(is_users_network(name) for name in joined):
+        yield Fact("net.alias", text(config, "Hostname"))
+
+
+def is_users_network(named: str) -> bool:
+    """Say whether this is a network with names: none of the daemon's, and no container's."""
+    return bool(named) and named not in PREDEFINED and not named.startswith(CONTAINER)
 
 
 def name_facts(config: Document, host: Document) -> Iterator[Fact]:

@@ -17,7 +17,10 @@ _OLD_REGISTRY = "index.docker.io"
 _OFFICIAL = "library"
 
 _IDENTIFIER = re.compile(r"[a-f0-9]{64}")
-_DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
+_ID = re.compile(r"sha256:[a-f0-9]{64}")
+_DIGEST = re.compile(r"sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}")
+"""The algorithms that the daemon has (github.com/opencontainers/go-digest, algorithm.go)."""
+
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _LABEL = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _REGISTRY = re.compile(
@@ -26,6 +29,7 @@ _REGISTRY = re.compile(
 _COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|[-]+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _LONGEST = 255
+"""Characters of a path; engines that also count the registry refuse more."""
 
 
 class InvalidNameError(ValueError):
@@ -48,26 +52,36 @@ class ImageName:
     @property
     def is_id(self) -> bool:
         """Whether it is the id of an image and no name."""
-        return self.image.startswith("sha256:")
+        return _ID.fullmatch(self.image) is not None
+
+
+def is_digest(text: str) -> bool:
+    """Say whether this is a digest that the daemon takes for one."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def read_name(text: str) -> ImageName:
-    """Read a reference. Raises InvalidNameError for what the daemon answers 400 to."""
+    """Read a reference. Raises InvalidNameError for what the daemon answers 400 to.
+
+    A bare digest by another algorithm than sha256 is refused, too: to some
+    engines it is a tag, and no image has such an id.
+    """
     if _IDENTIFIER.fullmatch(text):
         return ImageName(f"sha256:{text}")
-    if re.fullmatch(r"sha256:[a-f0-9]{64}", text):
+    if is_digest(text):
+        if not _ID.fullmatch(text):
+            raise InvalidNameError(text)
         return ImageName(text)
     rest, at, digest = text.partition("@")
-    if at and not _DIGEST.fullmatch(digest):
+    if at and not is_digest(digest):
         raise InvalidNameError(text)
     name, tag = _split_tag(rest)
     registry, path = _split_registry(name)
     if not (_REGISTRY.fullmatch(registry) and _PATH.fullmatch(path)):
         raise InvalidNameError(text)
-    image = f"{registry}/{path}"
-    if len(image) > _LONGEST or (tag and not _TAG.fullmatch(tag)) or name.endswith(":"):
+    if len(path) > _LONGEST or (tag and not _TAG.fullmatch(tag)):
         raise InvalidNameError(text)
-    return ImageName(image, tag, digest)
+    return ImageName(f"{registry}/{path}", tag, digest)
 
 
 def _split_tag(rest: str) -> tuple[str, str]:

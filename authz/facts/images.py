@@ -9,7 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from authz.docker.request import ApiRequest
 from authz.facts.facts import Fact
-from authz.facts.image_names import DEFAULT_TAG, ImageName, InvalidNameError, read_name
+from authz.facts.image_names import (
+    DEFAULT_TAG,
+    ImageName,
+    InvalidNameError,
+    is_digest,
+    read_name,
+)
 from authz.facts.known import UNKNOWN, Known
 from authz.facts.members import Document, strings, text, unreadable
 from authz.facts.questions import Topic
@@ -21,6 +27,17 @@ _NONE = "none"
 _MAYBE_ID = re.compile(r"(?:sha256:)?[0-9a-f]{1,63}")
 """A name to some, and the start of an id to the daemon, which tries both."""
 _ID = "sha256:"
+
+_MARK = "\ufeff"
+"""A byte-order mark, which the parser of Dockerfiles drops."""
+
+_INSTRUCTIONS = {
+    "ExposedPorts": "EXPOSE",
+    "Labels": "LABEL",
+    "Volumes": "VOLUME",
+    "WorkingDir": "WORKDIR",
+}
+"""Instructions that are not called like their member of Config."""
 
 
 def image_name(written: str, place: str) -> ImageName:
@@ -69,15 +86,23 @@ def _resolved(written: str, known: Known) -> ImageName | None:
         return None
     if not isinstance(answer, Mapping) or _is_named(answer, name):
         return name
-    identity = text(answer, "Id")
-    starts = identity.removeprefix(_ID).startswith(written.removeprefix(_ID))
-    return ImageName(identity) if identity and starts else name
+    found = ImageName(text(answer, "Id"))
+    starts = found.image.removeprefix(_ID).startswith(written.removeprefix(_ID))
+    return found if found.is_id and starts else name
 
 
 def _is_named(image: Document, name: ImageName) -> bool:
     wanted = (name.image, name.tag or DEFAULT_TAG)
-    tags = [read_name(tag) for tag in strings(image, "RepoTags") if "<none>" not in tag]
-    return wanted in [(tag.image, tag.tag) for tag in tags]
+    return wanted in map(_tagged, strings(image, "RepoTags"))
+
+
+def _tagged(written: str) -> tuple[str, str]:
+    """Return name and tag; nothing for what is no name, such as ``<none>:<none>``."""
+    try:
+        name = read_name(written)
+    except InvalidNameError:
+        return "", ""
+    return name.image, name.tag
 
 
 def _version_facts(name: ImageName) -> Iterator[Fact]:
@@ -88,14 +113,21 @@ def _version_facts(name: ImageName) -> Iterator[Fact]:
 
 
 def pull_facts(request: ApiRequest) -> Iterator[Fact]:
-    """Describe ``images/create?fromImage=``: ``tag`` may hold a tag or a digest and wins."""
+    """Describe ``images/create?fromImage=``.
+
+    ``tag`` may hold a digest, which stands in for tag and digest of the name,
+    or a tag, which leaves a digest of the name in force (moby
+    api/server/router/image/image_routes.go, reference.WithTag).
+    """
     name = image_name(request.parameter("fromImage"), "fromImage")
     if name.is_id:
         raise unreadable(f"fromImage {name.image!r} is an id; expected a name")
     version = request.parameter("tag")
-    if version:
-        joint = "@" if ":" in version else ":"
-        name = image_name(f"{name.image}{joint}{version}", "fromImage and tag")
+    if is_digest(version):
+        name = ImageName(name.image, digest=version)
+    elif version:
+        digest = f"@{name.digest}" if name.digest else ""
+        name = image_name(f"{name.image}:{version}{digest}", "fromImage and tag")
     yield Fact("image", name.image)
     yield from _version_facts(name)
     if not name.tag and not name.digest:
@@ -103,10 +135,10 @@ def pull_facts(request: ApiRequest) -> Iterator[Fact]:
 
 
 def import_facts(request: ApiRequest) -> Iterator[Fact]:
-    """Describe ``images/create?fromSrc=``; a source ``-`` is the body."""
+    """Describe ``images/create?fromSrc=``; a source ``-`` is the body, one without scheme http."""
     source = request.parameter("fromSrc")
     if source not in {"", "-"}:
-        yield Fact("pull.url", source)
+        yield Fact("pull.url", source if "://" in source else f"http://{source}")
     yield from name_given(request)
     yield from change_facts(request)
 
@@ -135,14 +167,18 @@ def change_facts(request: ApiRequest) -> Iterator[Fact]:
     """Yield the Dockerfile instructions in ``changes``, by their first word."""
     for change in request.query.get("changes", ()):
         for line in change.splitlines():
-            if line.strip():
-                yield Fact("commit.changes", line.split()[0].upper())
+            words = line.removeprefix(_MARK).split()
+            if words:
+                yield Fact("commit.changes", words[0].upper())
 
 
 def commit_facts(request: ApiRequest) -> Iterator[Fact]:
-    """Describe what ``commit`` makes of a container; the container is described elsewhere."""
+    """Describe what ``commit`` makes of a container; the container is described elsewhere.
+
+    A member of the body says the same as an instruction, and is called like it.
+    """
     yield from name_given(request)
     yield from change_facts(request)
     for member, value in (request.body or {}).items():
         if value:
-            yield Fact("commit.changes", member)
+            yield Fact("commit.changes", _INSTRUCTIONS.get(member, member.upper()))

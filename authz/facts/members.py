@@ -1,8 +1,10 @@
 """Reads members of decoded documents: canonical request bodies and inspect documents.
 
-A canonical body has no nulls and the right types; an inspect document has the
-right types but nulls for what is empty. Both read alike here. It knows Go's
-zero values, and no member by name.
+A canonical body has no nulls and the right types; an inspect document has nulls
+for what is empty. Both read alike here. What comes from the daemon, or from a
+person who rehearses, may have a wrong type: that is refused as a look-up that
+failed, at the first reading, so that nobody else has to look. It knows Go's zero
+values, and no member by name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,47 +14,108 @@ from authz.errors import Reason, RefusedError
 
 Document = Mapping[str, Any]
 
+_NUMBERS = range(-(2**63), 2**64)
+"""What Go's integers hold."""
+
 
 def text(document: Document, name: str) -> str:
     """Return a string member; empty where it is not there."""
-    value: str = document.get(name) or ""
+    value = document.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise _wrong(name, "text")
     return value
 
 
 def number(document: Document, name: str) -> int:
     """Return a whole number; 0 where it is not there."""
-    value: int = document.get(name) or 0
+    value = document.get(name)
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _NUMBERS:
+        raise _wrong(name, "a whole number")
     return value
 
 
 def flag(document: Document, name: str) -> bool:
     """Return a truth value; false where it is not there."""
-    return bool(document.get(name))
+    value = document.get(name)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise _wrong(name, "true or false")
+    return value
 
 
 def strings(document: Document, name: str) -> list[str]:
     """Return a list of strings; a lone string counts as a list of one, as the daemon reads it."""
-    value = document.get(name) or []
-    return [value] if isinstance(value, str) else list(value)
+    value = document.get(name)
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(name, "a list of texts")
+    return list(value)
 
 
 def table(document: Document, name: str) -> Document:
     """Return a nested document or map; empty where it is not there."""
-    value: Document = document.get(name) or {}
+    value = document.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise _wrong(name, "an object")
     return value
 
 
 def tables(document: Document, name: str) -> list[Document]:
     """Return a list of nested documents, leaving out nulls."""
-    return [item for item in document.get(name) or [] if item is not None]
+    value = document.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _wrong(name, "a list of objects")
+    found = [item for item in value if item is not None]
+    if not all(isinstance(item, Mapping) for item in found):
+        raise _wrong(name, "a list of objects")
+    return found
+
+
+def lists(document: Document, name: str) -> list[list[str]]:
+    """Return a list of lists of strings."""
+    value = document.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise _wrong(name, "a list of lists")
+    return [strings({name: item}, name) for item in value]
+
+
+def texts(document: Document, name: str) -> Mapping[str, str]:
+    """Return a map of strings; empty where it is not there."""
+    value = table(document, name)
+    if not all(isinstance(part, str) for part in value.values()):
+        raise _wrong(name, "an object of texts")
+    return value
 
 
 def pairs(document: Document, name: str) -> Iterator[str]:
     """Yield a map of strings as ``key=value``."""
-    for key, value in table(document, name).items():
+    for key, value in texts(document, name).items():
         yield f"{key}={value}"
 
 
 def unreadable(detail: str) -> RefusedError:
     """Return the refusal of a value whose meaning for the daemon is not known."""
     return RefusedError(Reason.UNREADABLE_REQUEST, detail)
+
+
+def malformed(detail: str) -> RefusedError:
+    """Return the refusal of an answer that is none; ``detail`` shows no value of it."""
+    return RefusedError(Reason.LOOKUP_FAILED, f"a look-up failed: {detail}")
+
+
+def _wrong(name: str, expected: str) -> RefusedError:
+    return malformed(f"{name} is not {expected}")

@@ -16,12 +16,14 @@ from authz.facts.known import Known
 from authz.facts.members import (
     Document,
     flag,
+    lists,
     number,
     pairs,
     strings,
     table,
     tables,
     text,
+    texts,
     unreadable,
 )
 from authz.facts.neighbours import whose_container
@@ -66,7 +68,7 @@ class _Reader:
             else:
                 yield from self.volume(source, writable=not read_only)
             for mode in modes:
-                yield from _asked(mode if mode in PROPAGATION else "")
+                yield from propagation_facts(mode if mode in PROPAGATION else "")
 
     def mounts(self, host: Document) -> Iterator[Fact]:
         """Describe ``HostConfig.Mounts``."""
@@ -81,7 +83,7 @@ class _Reader:
                 yield from (Fact("tmpfs.opt", option) for option in _tmpfs_options(mount))
             elif kind in {"npipe", "cluster"}:
                 yield Fact(f"mount.{kind}", source)
-            elif kind == "image":
+            elif kind == "image" and source:
                 yield Fact("mount.image", image_of(source, self.known))
                 yield from _subpath(table(mount, "ImageOptions"))
             else:
@@ -95,7 +97,7 @@ class _Reader:
         deep = not shallow and (flag(options, "ReadOnlyForceRecursive") or self.read_only_is_deep())
         writable = not (flag(mount, "ReadOnly") and deep)
         yield from host_path_facts(source, self.known, writable=writable)
-        yield from _asked(text(options, "Propagation"))
+        yield from propagation_facts(text(options, "Propagation"))
         if flag(options, "CreateMountpoint"):
             yield Fact("bind.create", clean(source))
 
@@ -106,7 +108,7 @@ class _Reader:
         yield from self.volume(text(mount, "Source"), writable=writable)
         driver = table(options, "DriverConfig")
         yield from local_volume_facts(
-            text(driver, "Name"), table(driver, "Options"), self.known, writable=writable
+            text(driver, "Name"), texts(driver, "Options"), self.known, writable=writable
         )
         yield from _subpath(options)
 
@@ -115,7 +117,7 @@ class _Reader:
         if not name:
             yield from self.anonymous()
             return
-        yield Fact("volume", name)
+        yield volume_fact(name)
         existing = self.known.document(Topic.VOLUME, name)
         if existing is not None:
             yield from stored_volume_facts(existing, self.known, writable=writable)
@@ -166,9 +168,16 @@ def mount_facts(
         yield from reader.anonymous()
     if text(host, "VolumeDriver") not in LOCAL:
         yield Fact("volume.driver", text(host, "VolumeDriver"))
-    for options in table(host, "Tmpfs").values():
+    for options in texts(host, "Tmpfs").values():
         yield from (Fact("tmpfs.opt", option) for option in _words(options))
     yield from (Fact("storage", pair) for pair in pairs(host, "StorageOpt"))
+
+
+def volume_fact(name: str) -> Fact:
+    """Return the fact of a volume by name. Raises RefusedError for one that reads as nameless."""
+    if name == ANONYMOUS:
+        raise unreadable(f"volume {name!r}; expected another name, or none")
+    return Fact("volume", name)
 
 
 def named_volumes(host: Document) -> Iterator[str]:
@@ -206,7 +215,7 @@ def _words(written: str) -> list[str]:
     return [word for word in written.split(",") if word]
 
 
-def _asked(propagation: str) -> Iterator[Fact]:
+def propagation_facts(propagation: str) -> Iterator[Fact]:
     """Describe a propagation that was asked for; rprivate is what every mount has."""
     if propagation and propagation not in PROPAGATION:
         raise unreadable(f"Propagation {propagation!r}; expected of {sorted(PROPAGATION)}")
@@ -228,8 +237,7 @@ def _tmpfs_options(mount: Document) -> Iterator[str]:
         yield f"mode={number(options, 'Mode'):o}"
     if number(options, "SizeBytes"):
         yield f"size={_with_unit(number(options, 'SizeBytes'))}"
-    for option in options.get("Options") or []:
-        yield "=".join(option)
+    yield from ("=".join(option) for option in lists(options, "Options"))
 
 
 def _with_unit(size: int) -> str:

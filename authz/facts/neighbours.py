@@ -5,7 +5,7 @@ know its owner, and nothing else about it.
 """
 
 from authz.facts.known import UNKNOWN, Known
-from authz.facts.members import table, unreadable
+from authz.facts.members import table, texts, unreadable
 from authz.facts.questions import Topic
 
 
@@ -21,4 +21,4 @@ def whose_container(name: str, known: Known) -> str:
     container = known.document(Topic.CONTAINER, plain)
     if container is None:
         return UNKNOWN
-    return known.whose(table(table(container, "Config"), "Labels"))
+    return known.whose(texts(table(container, "Config"), "Labels"))

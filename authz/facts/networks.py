@@ -6,11 +6,13 @@ Source: moby daemon/network.go and the drivers below daemon/libnetwork.
 from collections.abc import Iterator
 
 from authz.docker.request import ApiRequest
-from authz.facts.endpoints import endpoint_facts, net_value
+from authz.facts.endpoints import endpoint_facts, is_users_network, net_value
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.labels import check_labels
-from authz.facts.members import Document, flag, pairs, table, tables, text
+from authz.facts.members import Document, flag, pairs, table, tables, text, texts, unreadable
+from authz.facts.namespaces import CONTAINER
+from authz.facts.questions import Topic
 
 DEFAULT_DRIVER = "bridge"
 
@@ -20,12 +22,19 @@ _RANGES = ("Subnet", "IPRange", "Gateway")
 
 
 def network_create_facts(body: Document) -> Iterator[Fact]:
-    """Yield name, driver, options, addresses and reach of a new network."""
+    """Yield name, driver, options, addresses and reach of a new network.
+
+    Raises RefusedError for a name that would be taken for a container's
+    network wherever somebody joins it.
+    """
     check_labels(table(body, "Labels"), "Labels")
-    yield Fact("net", text(body, "Name"))
+    name = text(body, "Name")
+    if not name.strip() or name.startswith(CONTAINER):
+        raise unreadable(f"Name {name!r}; expected the name of a network")
+    yield Fact("net", name)
     if text(body, "Driver") not in {"", DEFAULT_DRIVER}:
         yield Fact("net.driver", text(body, "Driver"))
-    for key, value in table(body, "Options").items():
+    for key, value in texts(body, "Options").items():
         yield Fact("net.opt", f"{key}={value}")
         if key == _PARENT:
             yield Fact("net.parent", value)
@@ -58,5 +67,16 @@ def _reach(body: Document) -> Iterator[Fact]:
 
 def connection_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     """Describe connect and disconnect: the network, and what the container is in it."""
+    body: Document = request.body or {}
     yield net_value(request.path["id"], known)
-    yield from endpoint_facts(table(request.body or {}, "EndpointConfig"), known)
+    yield from endpoint_facts(table(body, "EndpointConfig"), known)
+    if request.operation.name == "NetworkConnect" and is_users_network(request.path["id"]):
+        yield from _host_name(text(body, "Container").removeprefix("/"), known)
+
+
+def _host_name(container: str, known: Known) -> Iterator[Fact]:
+    """Yield the host name that the container was made with: others will resolve it, too."""
+    stored = known.document(Topic.CONTAINER, container) or {}
+    name = text(table(stored, "Config"), "Hostname")
+    if name and not text(stored, "Id").startswith(name):
+        yield Fact("net.alias", name, looked_up=True)

@@ -6,16 +6,15 @@ The value tells a caller no more than that an object is not his, so it counts
 as said by the request and is shown to him.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from authz.docker.request import ApiRequest
 from authz.facts.container import reached_containers
-from authz.facts.endpoints import PREDEFINED
+from authz.facts.endpoints import is_users_network
 from authz.facts.facts import Fact
 from authz.facts.known import UNKNOWN, Known
-from authz.facts.members import Document, strings, table, text
+from authz.facts.members import Document, strings, table, text, texts
 from authz.facts.mounts import named_volumes
-from authz.facts.namespaces import CONTAINER
 from authz.facts.neighbours import whose_container
 from authz.facts.questions import MISSING, Answer, Topic
 
@@ -43,10 +42,8 @@ def target_container(request: ApiRequest, known: Known) -> Document | None:
     if operation.name == "ImageCommit":
         return known.document(Topic.CONTAINER, request.parameter("container").removeprefix("/"))
     if operation.object == "container":
-        return known.document(Topic.CONTAINER, _path_name(request))
-    process = (
-        known.document(Topic.EXEC, _path_name(request)) if operation.object == "exec" else None
-    )
+        return known.document(Topic.CONTAINER, path_name(request))
+    process = known.document(Topic.EXEC, path_name(request)) if operation.object == "exec" else None
     if process is None or not text(process, "ContainerID"):
         return None
     return known.document(Topic.CONTAINER, text(process, "ContainerID"))
@@ -56,7 +53,7 @@ def object_document(request: ApiRequest, known: Known) -> Answer | None:
     """Return what is known of the object that the path names."""
     if request.operation.object in {"container", "exec"} or request.operation.name == "ImageCommit":
         return target_container(request, known)
-    name = _path_name(request)
+    name = path_name(request)
     # A list of images to save stands in the query; there is no one object then.
     return known.ask(_LOOKED_UP[request.operation.object], name) if name else None
 
@@ -64,10 +61,10 @@ def object_document(request: ApiRequest, known: Known) -> Answer | None:
 def labels_of(topic: Topic, document: Document) -> Mapping[str, str]:
     """Return the labels of an object by its inspect document."""
     inner = topic in {Topic.CONTAINER, Topic.IMAGE}
-    return table(table(document, "Config") if inner else document, "Labels")
+    return texts(table(document, "Config") if inner else document, "Labels")
 
 
-def _path_name(request: ApiRequest) -> str:
+def path_name(request: ApiRequest) -> str:
     """Return what the path calls its object; the daemon takes a slash before it, too."""
     return (request.path.get("id") or request.path.get("name") or "").removeprefix("/")
 
@@ -94,7 +91,7 @@ def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
         case _ if operation.object in {"container", "exec"}:
             yield _of_container(target_container(request, known), known)
         case _ if operation.object in _LOOKED_UP:
-            yield _of(_LOOKED_UP[operation.object], _path_name(request), known)
+            yield _of(_LOOKED_UP[operation.object], path_name(request), known)
             yield from _also(request, known)
         case _:
             yield from operation.targets
@@ -103,7 +100,9 @@ def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
 def _also(request: ApiRequest, known: Known) -> Iterator[str]:
     """Yield whose the further objects of a path with one object are."""
     if request.operation.name in {"NetworkConnect", "NetworkDisconnect"}:
-        yield whose_container(text(request.body or {}, "Container"), known)
+        body: Document = request.body or {}
+        yield whose_container(text(body, "Container"), known)
+        yield from _joined([table(body, "EndpointConfig")], known)
     if request.operation.name == "ImageGet":
         for name in request.query.get("names", ()):
             yield _of(Topic.IMAGE, name, known)
@@ -113,15 +112,28 @@ def _referenced(body: Document, known: Known) -> Iterator[str]:
     """Yield whose the containers, volumes and networks are that a create leans on."""
     host = table(body, "HostConfig")
     endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
-    links = [link for part in (host, *endpoints.values()) for link in strings(part or {}, "Links")]
-    for name in (*reached_containers(host), *(link.partition(":")[0] for link in links)):
+    for name in reached_containers(host):
         yield whose_container(name, known)
+    yield from _linked(host, known)
     for name in named_volumes(host):
         yield from _existing(Topic.VOLUME, name, known)
-    ids = [text(settings or {}, "NetworkID") for settings in endpoints.values()]
-    for name in (text(host, "NetworkMode"), *endpoints, *ids):
-        if name and name not in PREDEFINED and not name.startswith(CONTAINER):
+    for name in (text(host, "NetworkMode"), *endpoints):
+        if is_users_network(name):
             yield _of(Topic.NETWORK, name, known)
+    yield from _joined((table(endpoints, name) for name in endpoints), known)
+
+
+def _joined(endpoints: Iterable[Document], known: Known) -> Iterator[str]:
+    """Yield whose the containers and networks are that endpoint settings name."""
+    for settings in endpoints:
+        yield from _linked(settings, known)
+        if is_users_network(text(settings, "NetworkID")):
+            yield _of(Topic.NETWORK, text(settings, "NetworkID"), known)
+
+
+def _linked(document: Document, known: Known) -> Iterator[str]:
+    for link in strings(document, "Links"):
+        yield whose_container(link.partition(":")[0], known)
 
 
 def _existing(topic: Topic, name: str, known: Known) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from authz.facts.facts import Fact
 from authz.facts.known import Known
-from authz.facts.members import unreadable
+from authz.facts.members import Document, malformed, text, unreadable
 from authz.facts.questions import Topic
 
 
@@ -34,31 +34,45 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def real_paths(path: str, known: Known, *, looked_up: bool = False) -> Iterator[tuple[str, bool]]:
+def real_paths(
+    path: str, known: Known, *, looked_up: bool = False, raw: bool = False
+) -> Iterator[tuple[str, bool]]:
     """Yield the path as written and, where links lead elsewhere, the real one.
 
-    Each comes cleaned, with whether only a look-up could tell it. Raises
-    RefusedError for a path that is not absolute: it would count from the
-    daemon's working directory, which is not known.
+    Each comes cleaned, with whether only a look-up could tell it. ``raw`` is a
+    path that the daemon hands on as it is: for the kernel the folder above a
+    link is the one above the link's end. Raises RefusedError for a path that
+    is not absolute: it would count from the daemon's working directory, which
+    is not known.
     """
     if not path.startswith("/"):
         raise unreadable(f"host path {path!r} is not absolute")
     written = clean(path)
     yield written, looked_up
-    answer = known.document(Topic.PATH, _without_dots(path))
-    real = clean(str(answer["path"])) if answer else written
+    climbs = raw and ".." in path.split("/")
+    answer = known.document(Topic.PATH, path if climbs else _without_dots(path))
+    real = written if answer is None else _told(answer)
     if real != written:
         yield real, True
 
 
+def _told(answer: Document) -> str:
+    """Return where a path leads. Raises RefusedError where the answer does not tell."""
+    real = text(answer, "path")
+    if not real.startswith("/"):
+        raise malformed("path is not absolute")
+    return clean(real)
+
+
 def host_path_facts(
-    path: str, known: Known, *, writable: bool, looked_up: bool = False
+    path: str, known: Known, *, writable: bool, looked_up: bool = False, raw: bool = False
 ) -> Iterator[Fact]:
     """Yield what mounting a host path means: bind, bind.rw and bind.over.
 
-    ``writable`` also holds where only submounts can be written.
+    ``writable`` also holds where only submounts can be written; ``raw`` is as
+    for :func:`real_paths`.
     """
-    for reached, found in real_paths(path, known, looked_up=looked_up):
+    for reached, found in real_paths(path, known, looked_up=looked_up, raw=raw):
         yield Fact("bind", reached, found)
         if writable:
             yield Fact("bind.rw", reached, found)

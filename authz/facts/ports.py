@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from authz.facts.endpoints import address_value
 from authz.facts.facts import Fact
-from authz.facts.members import Document, flag, table, text, unreadable
+from authz.facts.members import Document, flag, table, tables, text, unreadable
 
 EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  what an empty HostIp means
 PROTOCOLS = frozenset({"tcp", "udp", "sctp"})
@@ -28,11 +28,13 @@ def port_facts(host: Document) -> Iterator[Fact]:
     if flag(host, "PublishAllPorts"):
         yield Fact("port.random", "all")
         yield from _addresses("")
-    for written, bindings in table(host, "PortBindings").items():
+    bindings = table(host, "PortBindings")
+    for written in bindings:
         port, protocol = _container_port(written)
-        for binding in bindings or [{}]:  # an empty list is one binding of the daemon's choice
-            yield from _published(text(binding or {}, "HostPort"), port, protocol)
-            yield from _addresses(text(binding or {}, "HostIp"))
+        # an empty list is one binding of the daemon's choice
+        for binding in tables(bindings, written) or [{}]:
+            yield from _published(text(binding, "HostPort"), port, protocol)
+            yield from _addresses(text(binding, "HostIp"))
 
 
 def _published(host_port: str, port: int, protocol: str) -> Iterator[Fact]:

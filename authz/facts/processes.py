@@ -11,7 +11,7 @@ from authz.docker.request import ApiRequest
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.members import Document, flag, table, text
-from authz.facts.objects import target_container
+from authz.facts.objects import path_name, target_container
 from authz.facts.questions import Topic
 from authz.facts.users import exec_user
 
@@ -29,7 +29,7 @@ def exec_create_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
 
 def exec_start_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     """Describe ``POST /exec/{id}/start`` and its resize by the exec that is stored."""
-    stored = known.document(Topic.EXEC, request.path["id"])
+    stored = known.document(Topic.EXEC, path_name(request))
     process = table(stored or {}, "ProcessConfig")
     user = exec_user(text(process, "user"), target_container(request, known))
     if flag(process, "privileged"):

@@ -6,6 +6,7 @@ labels add up. It also knows what privileged implies.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,8 @@ from authz.facts import defaults
 from authz.facts.capabilities import privileged_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
-from authz.facts.members import Document, flag, pairs, strings, text, unreadable
+from authz.facts.members import Document, flag, strings, text, texts, unreadable
+from authz.facts.users import normal_number
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -109,8 +111,18 @@ def security_facts(host: Document, known: Known, *, stored: bool = False) -> Ite
         yield Fact("proc", "unmasked")
     if options.writable_cgroups:
         yield Fact("cgroup.writable", "on")
-    yield from (Fact("group.add", group) for group in strings(host, "GroupAdd"))
-    yield from (Fact("sysctl", pair) for pair in pairs(host, "Sysctls"))
+    yield from (Fact("group.add", normal_number(group)) for group in strings(host, "GroupAdd"))
+    for name, value in texts(host, "Sysctls").items():
+        yield Fact("sysctl", f"{sysctl_name(name)}={value}")
+
+
+def sysctl_name(written: str) -> str:
+    """Return the one spelling of a kernel parameter: words with a dot between.
+
+    The runtime takes slashes as well, and makes a path of it in which a second
+    separator adds nothing (runc libcontainer/configs/validate).
+    """
+    return ".".join(filter(None, re.split("[./]", written)))
 
 
 def posture_facts(host: Document, known: Known) -> Iterator[Fact]:
@@ -147,7 +159,7 @@ def _seccomp(profile: str, known: Known, *, privileged: bool) -> Iterator[Fact]:
     if profile in {"unconfined", "builtin"}:
         yield Fact("seccomp", profile)
     elif profile:
-        digest = hashlib.sha256(profile.encode()).hexdigest()
+        digest = hashlib.sha256(profile.encode("utf-8", "surrogatepass")).hexdigest()
         yield Fact("seccomp", f"file:{digest}")
     elif not privileged:
         yield Fact("seccomp", defaults.seccomp(known))
@@ -157,6 +169,8 @@ def _apparmor(profile: str, *, privileged: bool) -> Iterator[Fact]:
     if profile in {"", DEFAULT_APPARMOR}:
         if not privileged:
             yield Fact("apparmor", "default")
+    elif profile == "default":  # as a fact, this is the daemon's own
+        raise unreadable(f"SecurityOpt apparmor: {profile!r}; expected the name of a profile")
     else:
         yield Fact("apparmor", profile)
 

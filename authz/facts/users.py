@@ -15,14 +15,22 @@ ROOT = "root"
 UNSET = "unset"
 """Nobody says which user, and the image could not be asked."""
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"([+-]?)0*([0-9]+)")
+_DIGITS = 10
+"""An id has no more; what has more is no id to the daemon, and stays as it is."""
+
+
+def normal_number(written: str) -> str:
+    """Return the one spelling of a number, and anything else as it is."""
+    found = _NUMBER.fullmatch(written)
+    if found is None or len(found[2]) > _DIGITS:
+        return written
+    return str(int(found[1] + found[2]))
 
 
 def normal_user(written: str) -> str:
     """Return the one spelling of a user that is named; the group does not count."""
-    name = written.partition(":")[0]
-    if _NUMBER.fullmatch(name):
-        name = str(int(name))
+    name = normal_number(written.partition(":")[0])
     return ROOT if name in {"", "0"} else name
 
 

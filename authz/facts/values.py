@@ -9,7 +9,7 @@ Numbers and ports are checked where they are parsed, by the policy stage.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from ipaddress import ip_address
 
@@ -27,6 +27,8 @@ _ENUM = "enum:"
 _FREE = re.compile(r"<[a-z0-9]+>")
 """A part of an enumerated value that can be anything."""
 _STARS = "**"
+_PART = re.compile(r"\*+|\{\w+\}|.", re.DOTALL)
+"""The parts of a glob: stars, a placeholder, or one character."""
 
 
 def value_fault(kind: str, grammar: str, text: str) -> Fault | None:
@@ -45,21 +47,19 @@ def _is_pattern(text: str) -> bool:
 
 def _choice(kind: str, choices: list[str], text: str) -> Fault | None:
     """Check a value of a closed list; a pattern must fit one of them."""
-    for choice in choices:
-        wanted = _regex(choice) if not _is_pattern(text) else _regex(_FREE.sub("x", choice))
-        if wanted.fullmatch(text):
-            return None
-        if _is_pattern(text) and _overlaps(text, choice):
-            return None
+    fits = _overlaps if _is_pattern(text) else _is_one
+    if any(fits(text, choice) for choice in choices):
+        return None
     expected = ", ".join(choices)
     close = get_close_matches(text.casefold(), choices, n=1, cutoff=0.3)
     guess = close[0] if close else choices[0] if len(choices) == 1 else ""
     return f'"{text}" is never the value of {kind}; expected {expected}', guess
 
 
-def _regex(choice: str) -> re.Pattern[str]:
-    """Return the expression of an enumerated value; ``<hex>`` and the like are free."""
-    return re.compile(".+".join(map(re.escape, _FREE.split(choice))), re.DOTALL)
+def _is_one(text: str, choice: str) -> bool:
+    """Say whether this is an enumerated value; ``<hex>`` and the like are free."""
+    pattern = ".+".join(map(re.escape, _FREE.split(choice)))
+    return re.fullmatch(pattern, text, re.DOTALL) is not None
 
 
 def _overlaps(pattern: str, choice: str) -> bool:
@@ -68,9 +68,20 @@ def _overlaps(pattern: str, choice: str) -> bool:
     fixed = _FREE.split(choice)[0]
     if fixed != choice:
         return fixed.startswith(literal) or literal.startswith(fixed)
-    glob = re.sub(r"\\{\w+\\}", ".+", re.escape(pattern))
-    glob = glob.replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-    return re.fullmatch(glob, choice) is not None
+    ends = {0}
+    for part in _PART.findall(pattern):
+        ends = {after for end in ends for after in _after(part, choice, end)}
+    return len(choice) in ends
+
+
+def _after(part: str, choice: str, start: int) -> Iterable[int]:
+    """Return where a part of a glob can end that begins at ``start``; no value has a slash."""
+    if part.startswith("*"):
+        return range(start, len(choice) + 1)
+    if part.startswith("{"):
+        return range(start + 1, len(choice) + 1)
+    fits = choice[start : start + 1] if part == "?" else part
+    return [start + 1] if fits and choice.startswith(fits, start) else []
 
 
 def _capability(text: str) -> Fault | None:

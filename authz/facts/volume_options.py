@@ -6,12 +6,12 @@ file system of the kernel (moby daemon/volume/local/local_unix.go and
 github.com/moby/sys/mount). It knows no container and no request.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from authz.facts.facts import Fact
 from authz.facts.known import Known
+from authz.facts.members import Document, text, texts, unreadable
 from authz.facts.paths import host_path_facts, real_paths
 
 LOCAL = frozenset({"", "local"})
@@ -23,14 +23,21 @@ KERNEL_FILES: Mapping[str, str] = {
     "cgroup": "/sys/fs/cgroup",
     "cgroup2": "/sys/fs/cgroup",
     "configfs": "/sys/kernel/config",
+    "cpuset": "/sys/fs/cgroup",
     "debugfs": "/sys/kernel/debug",
     "devpts": "/dev/pts",
     "devtmpfs": "/dev",
     "efivarfs": "/sys/firmware/efi/efivars",
+    "fusectl": "/sys/fs/fuse/connections",
     "mqueue": "/dev/mqueue",
+    "nfsd": "/proc/fs/nfsd",
     "proc": "/proc",
     "pstore": "/sys/fs/pstore",
+    "resctrl": "/sys/fs/resctrl",
+    "rpc_pipefs": "/var/lib/nfs/rpc_pipefs",
     "securityfs": "/sys/kernel/security",
+    "selinuxfs": "/sys/fs/selinux",
+    "smackfs": "/sys/fs/smackfs",
     "sysfs": "/sys",
     "tracefs": "/sys/kernel/tracing",
 }
@@ -39,10 +46,12 @@ KERNEL_FILES: Mapping[str, str] = {
 NETWORKED = frozenset({"cifs", "smb3", "nfs", "nfs4", "ceph", "glusterfs", "9p"})
 """File systems whose device is a place in the network, even where it starts with a slash."""
 
+NAMED = frozenset({"hugetlbfs", "overlay", "ramfs", "tmpfs", "zfs"})
+"""File systems whose device may be any word: the kernel opens no file of that name."""
+
 _PROPAGATION = frozenset({"private", "shared", "rshared", "slave", "rslave"})
 _READ_LAYERS = frozenset({"lowerdir", "lowerdir+", "datadir+"})
-_WRITTEN_LAYERS = frozenset({"upperdir", "workdir"})
-_COLON = re.compile(r"(?<!\\):+")
+_LAYERS = _READ_LAYERS | {"upperdir", "workdir"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +91,26 @@ def local_volume_facts(
         yield Fact("volume.opt", f"{key}={value}")
 
 
-def stored_volume_facts(
-    volume: Mapping[str, object], known: Known, *, writable: bool = True
-) -> Iterator[Fact]:
+def stored_volume_facts(volume: Document, known: Known, *, writable: bool = True) -> Iterator[Fact]:
     """Yield the host paths and devices behind a volume that exists, by its inspect document.
 
     Its options are not repeated: whoever made it was judged by them.
     """
-    options = volume.get("Options")
-    if volume.get("Driver", "local") in LOCAL and isinstance(options, Mapping):
-        for fact in mounted_facts(options, known, writable=writable):
+    if text(volume, "Driver") in LOCAL:
+        for fact in mounted_facts(texts(volume, "Options"), known, writable=writable):
             yield replace(fact, looked_up=True)
 
 
 def mounted_facts(
     options: Mapping[str, str], known: Known, *, writable: bool = True
 ) -> Iterator[Fact]:
-    """Yield the host paths and devices that options of the local driver reach."""
-    given = {key.lower(): str(value) for key, value in options.items()}
+    """Yield the host paths and devices that options of the local driver reach.
+
+    Raises RefusedError for what can be read in more than one way.
+    """
+    given = {key.lower(): value for key, value in options.items()}
+    if len(given) < len(options):
+        raise unreadable("volume options differ in case only")
     mount = _Mount(
         type=given.get("type", ""),
         device=given.get("device", ""),
@@ -107,28 +118,40 @@ def mounted_facts(
     )
     writable = writable and not mount.read_only
     if mount.binds:
-        yield from host_path_facts(mount.device, known, writable=writable)
+        yield from host_path_facts(mount.device, known, writable=writable, raw=True)
     else:
         yield from _file_system(mount, known, writable=writable)
     yield from (Fact("bind.prop", word) for word in mount.words if word in _PROPAGATION)
 
 
 def _file_system(mount: _Mount, known: Known, *, writable: bool) -> Iterator[Fact]:
+    if mount.type in NETWORKED:  # its options may hold a password
+        return
     yield from _layers(mount, known, writable=writable)
     if mount.type in KERNEL_FILES:
         yield from host_path_facts(KERNEL_FILES[mount.type], known, writable=writable)
-    elif mount.type not in NETWORKED and mount.device.startswith("/"):
-        for reached, found in real_paths(mount.device, known):
+    elif not _is_word(mount):
+        for reached, found in real_paths(mount.device, known, raw=True):
             yield Fact("device", reached, found)
-        yield from host_path_facts(mount.device, known, writable=writable)
+        yield from host_path_facts(mount.device, known, writable=writable, raw=True)
+
+
+def _is_word(mount: _Mount) -> bool:
+    """Say whether the device is only a word; anywhere else it is a path, which must be absolute."""
+    return not mount.device.startswith("/") and (mount.type in NAMED or not mount.device)
 
 
 def _layers(mount: _Mount, known: Known, *, writable: bool) -> Iterator[Fact]:
-    """Yield the folders of an overlay, and of anything that takes its options."""
+    """Yield the folders of an overlay, and whatever else an option names by its path.
+
+    A backslash before a comma or a colon makes them a part of a name for the
+    kernel (fs/overlayfs/params.c), and not for those who split at them.
+    """
     for word in mount.words:
+        if "\\" in word:
+            raise unreadable("a backslash in the options of a volume; expected plain paths")
         name, _, value = word.partition("=")
-        if name in _READ_LAYERS:
-            for folder in filter(None, _COLON.split(value)):
-                yield from host_path_facts(folder.replace("\\", ""), known, writable=False)
-        elif name in _WRITTEN_LAYERS:
-            yield from host_path_facts(value, known, writable=writable)
+        writes = writable and name not in _READ_LAYERS
+        for folder in filter(None, value.split(":")):
+            if name in _LAYERS or folder.startswith("/"):
+                yield from host_path_facts(folder, known, writable=writes, raw=True)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.labels import check_labels
-from authz.facts.members import Document, table, text
-from authz.facts.mounts import ANONYMOUS
+from authz.facts.members import Document, table, text, texts
+from authz.facts.mounts import ANONYMOUS, volume_fact
 from authz.facts.volume_options import local_volume_facts
 
 
 def volume_create_facts(body: Document, known: Known) -> Iterator[Fact]:
     """Yield the volume and whatever of the host its options reach."""
     check_labels(table(body, "Labels"), "Labels")
-    yield Fact("volume", text(body, "Name") or ANONYMOUS)
-    yield from local_volume_facts(text(body, "Driver"), table(body, "DriverOpts"), known)
+    name = text(body, "Name")
+    yield volume_fact(name) if name else Fact("volume", ANONYMOUS)
+    yield from local_volume_facts(text(body, "Driver"), texts(body, "DriverOpts"), known)

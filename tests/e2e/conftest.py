@@ -88,7 +88,7 @@ def _warn(config: pytest.Config, reason: str) -> None:
 @pytest.fixture(scope="session")
 def image_store(engine: engines.Engine) -> Iterator[Path]:
     """Make a data root with `images.ORDINARY`, once: to copy it takes no time."""
-    with Dockerd(engine, _short_folder()) as daemon:
+    with Dockerd(engine, short_folder()) as daemon:
         images.load(daemon)
         daemon.stop()
         yield daemon.data
@@ -132,20 +132,25 @@ class Daemons:
     def __call__(self, authz: Sequence[str] = (), **extra: object) -> Dockerd:
         """Make one; `extra` are keys of daemon.json with `_` for `-`: `live_restore=True`."""
         settings = {key.replace("_", "-"): value for key, value in extra.items()}
-        daemon = Dockerd(self.engine, _short_folder(), authz, settings)
+        daemon = Dockerd(self.engine, short_folder(), authz, settings)
         self.stack.callback(daemon.close)
         self.made.append(daemon)
         subprocess.run(["cp", "-a", f"{self.image_store}/.", daemon.data], check=True)
         return daemon
 
 
-def _short_folder() -> Path:
+def short_folder() -> Path:
     """Make a folder; not in pytest's tmp_path, where the path of a unix socket would be too long.
 
     In memory where there is room: a daemon's data are thousands of files that are soon gone.
     """
-    roomy = _MEMORY.is_mount() and shutil.disk_usage(_MEMORY).free > _ROOM
-    return Path(tempfile.mkdtemp(prefix="dg-", dir=_MEMORY if roomy else None))
+    return Path(tempfile.mkdtemp(prefix="dg-", dir=_MEMORY if _memory_is_roomy() else None))
+
+
+def _memory_is_roomy() -> bool:
+    if not _MEMORY.is_mount() or os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(_MEMORY).free > _ROOM
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.conftest import short_folder
 from tests.e2e.gate import call
 from tests.e2e.sandbox import wait_for
 
@@ -85,7 +85,7 @@ class Manager:
 @pytest.fixture
 def manager() -> Iterator[Manager]:
     """Make one with a folder of its own, and end what it started."""
-    folder = Path(tempfile.mkdtemp(prefix="dg-"))
+    folder = short_folder()
     made = Manager(folder)
     with closing(made.news):
         yield made

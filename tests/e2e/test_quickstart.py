@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authz.cli.options import DENIED
-from tests.e2e.conftest import Daemons
+from tests.e2e.conftest import Daemons, short_folder
 from tests.e2e.daemon import Dockerd
 from tests.e2e.gate import POLICIES, call
 from tests.e2e.sandbox import wait_for
@@ -74,7 +73,7 @@ def copy() -> Iterator[Path]:
     """Copy what git knows or would take, under a name that needs quoting."""
     if os.geteuid() != 0:
         pytest.skip("root is needed: it installs what is missing")
-    top = Path(tempfile.mkdtemp(prefix="dg-"))
+    top = short_folder()
     top.chmod(0o755)
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -89,7 +88,7 @@ def copy() -> Iterator[Path]:
 @pytest.fixture
 def trial(copy: Path) -> Iterator[Trial]:
     """Give a trial a folder of its own, under a name that needs quoting, and stop it."""
-    top = Path(tempfile.mkdtemp(prefix="dg-"))
+    top = short_folder()
     made = Trial(copy, top / "a trial")
     yield made
     made.run("stop", made.folder)

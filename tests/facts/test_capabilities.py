@@ -2,6 +2,7 @@
 
 import pytest
 
+from authz.errors import RefusedError
 from authz.facts.capabilities import (
     DEFAULT,
     EVERY,
@@ -71,6 +72,14 @@ def test_nothing_asked_for_is_nothing_added():
 def test_what_is_held_in_the_end(host, expected):
     """Adding and dropping are combined by the daemon's rules."""
     assert kept(**host) == expected
+
+
+@pytest.mark.parametrize("name", ["", "SYS_ADMN", "CAP_CAP_SYS_ADMIN", "CAP_", "*", " ALL"])
+@pytest.mark.parametrize("member", ["CapAdd", "CapDrop"])
+def test_what_is_no_capability_is_refused(member, name):
+    """The daemon answers 400, and no row was written for it."""
+    with pytest.raises(RefusedError, match=f"{member}: .* is no capability"):
+        kept(**{member: [name]})
 
 
 def test_the_sets_have_the_sizes_of_the_kernel():

@@ -52,6 +52,8 @@ def test_no_new_privileges():
         ("runsc", "", "runsc"),
         ("runsc", "runsc", "runsc"),
         ("runsc", "runc", "runc"),
+        ("runc", "default", "unknown"),
+        ("default", "", "unknown"),
     ],
 )
 def test_the_runtime(chosen, name, runtime):

@@ -29,6 +29,16 @@ def test_a_linked_device():
     ]
 
 
+def test_the_folder_above_a_link_is_above_its_end():
+    """The daemon does not clean the path of a device."""
+    known = a_known(path={"/srv/link/../sda": {"path": "/dev/sda"}})
+
+    assert facts(known, Devices=[{"PathOnHost": "/srv/link/../sda"}]) == [
+        "device:/srv/sda",
+        "device:/dev/sda",
+    ]
+
+
 def test_a_relative_device_is_refused():
     """It would count from the daemon's working directory."""
     with pytest.raises(RefusedError, match="'dev/sda' is not absolute"):

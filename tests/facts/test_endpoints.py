@@ -7,6 +7,7 @@ from authz.facts.endpoints import (
     address_value,
     endpoint_facts,
     hardware_address,
+    host_name_facts,
     link_facts,
     name_facts,
     net_value,
@@ -131,6 +132,33 @@ def test_links(link):
 
     assert words(link_facts({"Links": [link]}, known)) == ["link:foreign"]
     assert words(link_facts({"Links": [link]}, a_known())) == ["link:unknown"]
+
+
+@pytest.mark.parametrize("answer", [{"Name": "container:own"}, {"Name": "container:"}])
+def test_a_network_that_reads_like_a_container_is_refused(answer):
+    """Its fact would say that the network of one's own container is joined."""
+    with pytest.raises(RefusedError, match="a network is called"):
+        net_value("7a", a_known(network={"7a": answer}))
+    with pytest.raises(RefusedError, match="a network is called"):
+        list(network_facts({}, {answer["Name"]: None}, a_known(), stored=True))
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoints", "said"),
+    [
+        ({}, {}, False),
+        ({"NetworkMode": "host"}, {}, False),
+        ({"NetworkMode": "container:db"}, {}, False),
+        ({"NetworkMode": "team"}, {}, True),
+        ({"NetworkMode": "bridge"}, {"bridge": None, "team": None}, True),
+    ],
+)
+def test_a_host_name_is_an_alias(host, endpoints, said):
+    """In networks that people make, others resolve it."""
+    facts = words(host_name_facts({"Hostname": "db"}, host, endpoints))
+
+    assert facts == (["net.alias:db"] if said else [])
+    assert words(host_name_facts({}, host, endpoints)) == []
 
 
 def test_names_and_resolvers():

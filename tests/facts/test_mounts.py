@@ -4,7 +4,7 @@ import pytest
 
 from authz.errors import RefusedError
 from authz.facts.facts import Fact
-from authz.facts.mounts import mount_facts
+from authz.facts.mounts import mount_facts, named_volumes
 from authz.facts.questions import MISSING, Question, Topic
 from tests.builders import DAEMON, a_known, a_stored_container, words
 
@@ -248,6 +248,27 @@ def test_mounts_of_other_platforms(kind):
     assert facts(Mounts=[{"Type": kind, "Source": "data"}]) == [f"mount.{kind}:data"]
 
 
+def test_a_mounted_image():
+    """By its name, with the folder of it."""
+    options = {"Subpath": "a/b"}
+
+    assert facts(Mounts=[{"Type": "image", "Source": "tools:1", "ImageOptions": options}]) == [
+        "mount.image:docker.io/library/tools",
+        "volume.subpath:a/b",
+    ]
+    assert facts(Mounts=[{"Type": "image", "Source": "beef"}]) == ["mount.image:unknown"]
+
+
+def test_the_volumes_that_are_mounted_by_name():
+    """In both spellings; host paths and volumes without a name are none."""
+    host = {
+        "Binds": ["db:/x", "/etc:/y", "/z"],
+        "Mounts": [volume(Source="data"), volume(Source=""), bind()],
+    }
+
+    assert list(named_volumes(host)) == ["db", "data"]
+
+
 def test_options_of_the_storage_driver():
     """They come as pairs."""
     assert facts(StorageOpt={"size": "10G"}) == ["storage:size=10G"]
@@ -267,6 +288,10 @@ def test_options_of_the_storage_driver():
         ({"VolumesFrom": [""]}, "expected a name or an id"),
         ({"Mounts": [{"Type": "Bind"}]}, "Mounts: type 'Bind'"),
         ({"Mounts": [{}]}, "Mounts: type ''"),
+        ({"Mounts": [{"Type": "image", "Source": ""}]}, "Mounts: type 'image'"),
+        ({"Mounts": [{"Type": "image", "Source": "A B"}]}, "Image 'A B'"),
+        ({"Mounts": [volume(Source="anonymous")]}, "volume 'anonymous'"),
+        ({"Binds": ["anonymous:/x"]}, "volume 'anonymous'"),
         ({"Mounts": [bind(Source="data")]}, "is not absolute"),
         ({"Mounts": [bind(BindOptions={"Propagation": "all"})]}, "Propagation 'all'"),
     ],

@@ -103,3 +103,20 @@ def test_a_relative_path_is_refused(path):
     """A path that counts from an unknown folder cannot be judged."""
     with pytest.raises(RefusedError, match="is not absolute"):
         facts(path)
+
+
+def test_a_raw_path_is_asked_about_as_it_is_written():
+    """For the kernel the folder above a link is the one above its end."""
+    known = Known()
+
+    list(real_paths("/srv/link/../x", known, raw=True))
+    list(real_paths("/srv//x/", known, raw=True))
+
+    assert [question.key for question in known.pending] == ["/srv/link/../x", "/srv/x"]
+
+
+@pytest.mark.parametrize("answer", [{}, {"path": ""}, {"path": "x"}, {"path": ["/x"]}])
+def test_an_answer_that_is_no_path_is_refused(answer):
+    """It would stand for no path at all, and allow what is behind it."""
+    with pytest.raises(RefusedError, match="a look-up failed"):
+        facts("/srv/x", answers={Question(Topic.PATH, "/srv/x"): answer})

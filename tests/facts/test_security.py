@@ -187,3 +187,30 @@ def test_what_no_engine_reads_is_refused(option, message):
     """An option that is not known is not guessed."""
     with pytest.raises(RefusedError, match=message):
         facts(option)
+
+
+@pytest.mark.parametrize("written", ["0", "00", "+0", "-0"])
+def test_a_group_number_has_one_spelling(written):
+    """The daemon reads all of these as group 0."""
+    assert "group.add:0" in facts(GroupAdd=[written])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "net.ipv4.ip_forward",
+        "net/ipv4/ip_forward",
+        "net..ipv4.ip_forward",
+        "net.ipv4/ip_forward",
+        "net.ipv4.ip_forward.",
+    ],
+)
+def test_a_kernel_parameter_has_one_spelling(written):
+    """The runtime makes one path of all of these."""
+    assert "sysctl:net.ipv4.ip_forward=1" in facts(Sysctls={written: "1"})
+
+
+def test_a_profile_cannot_be_called_default():
+    """It would pass for the daemon's own."""
+    with pytest.raises(RefusedError, match="apparmor: 'default'"):
+        facts("apparmor=default")

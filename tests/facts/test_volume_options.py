@@ -64,17 +64,57 @@ def test_an_overlay_names_its_folders():
     options = {
         "type": "overlay",
         "device": "overlay",
-        "o": r"lowerdir=/etc::/usr/a\:b,lowerdir+=/lib,upperdir=/srv/u,workdir=/srv/w",
+        "o": "lowerdir=/etc::/usr/a,lowerdir+=/lib,upperdir=/srv/u,workdir=/srv/w",
     }
 
     assert mounted(options) == [
         "bind:/etc",
-        "bind:/usr/a:b",
+        "bind:/usr/a",
         "bind:/lib",
         "bind:/srv/u",
         "bind.rw:/srv/u",
         "bind:/srv/w",
         "bind.rw:/srv/w",
+    ]
+
+
+@pytest.mark.parametrize("layers", [r"lowerdir=/srv/a\,/../../etc", r"lowerdir=/srv/a\:b"])
+def test_an_escaped_separator_is_refused(layers):
+    """The kernel takes it for a part of the folder's name, and ends up somewhere else."""
+    with pytest.raises(RefusedError, match="a backslash in the options"):
+        mounted({"type": "overlay", "device": "overlay", "o": layers})
+
+
+def test_options_that_differ_in_case_only_are_refused():
+    """Which of them counts would be a guess."""
+    with pytest.raises(RefusedError, match="differ in case only"):
+        mounted({"type": "none", "o": "bind", "device": "/etc", "DEVICE": "/srv"})
+
+
+def test_any_option_that_is_a_path_is_one():
+    """A journal or a log on another device of the host is opened, too."""
+    options = {"type": "xfs", "device": "/dev/sdb", "o": "noatime,logdev=/dev/sda1"}
+
+    assert mounted(options)[:2] == ["bind:/dev/sda1", "bind.rw:/dev/sda1"]
+
+
+@pytest.mark.parametrize("device", ["dev/sda", "../dev/sda"])
+def test_a_relative_device_of_a_file_system_is_refused(device):
+    """The daemon's working directory is not known, and often it is the root."""
+    with pytest.raises(RefusedError, match="is not absolute"):
+        mounted({"type": "ext4", "device": device})
+
+
+def test_the_folder_above_a_link_is_above_its_end():
+    """The daemon hands a device to the kernel as it is written."""
+    written = "/home/alice/link/../keys"
+    known = Known(answers={Question(Topic.PATH, written): {"path": "/etc/keys"}}, settings=BARE)
+
+    facts = mounted_facts({"type": "none", "o": "bind,ro", "device": written}, known)
+
+    assert list(facts) == [
+        Fact("bind", "/home/alice/keys"),
+        Fact("bind", "/etc/keys", looked_up=True),
     ]
 
 
@@ -100,8 +140,9 @@ def test_a_file_system_of_the_kernel_is_a_host_path(kind, path):
     [
         {},
         {"type": "tmpfs", "device": "tmpfs", "o": "size=100m,uid=1000"},
+        {"type": "zfs", "device": "pool/data"},
         {"type": "nfs", "device": ":/export", "o": "addr=10.0.0.1,rw"},
-        {"type": "cifs", "device": "//server/share", "o": "username=x"},
+        {"type": "cifs", "device": "//server/share", "o": r"username=D\x,password=/secret"},
         {"size": "1g"},
     ],
 )

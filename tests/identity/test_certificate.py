@@ -148,5 +148,6 @@ def test_what_is_no_plain_name_is_refused(pem):
 
 def test_a_connection_does_not_outlive_its_certificate():
     """The handshake checked it once; every request does again."""
+    assert Certificate()(Evidence(certificates=(a_certificate("alice"),)))
     with pytest.raises(RefusedError, match="out of its time"):
         proved(a_certificate("alice"), lambda: datetime.now(UTC) + timedelta(days=2))
