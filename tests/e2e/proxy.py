@@ -35,14 +35,17 @@ PEOPLE = "".join(
 class Front(Gate):
     """A gate whose door is the proxy. `direct` is the way around it, for comparison."""
 
-    def __init__(self, daemon: Dockerd, certificates: Certificates, bundle: str = "admin") -> None:
+    def __init__(
+        self, daemon: Dockerd, certificates: Certificates, *, with_plugin: bool = False
+    ) -> None:
         self.open = Path(tempfile.mkdtemp(prefix="dgf-"))
         self.open.chmod(0o755)
         self.front = self.open / "docker.sock"
         self.ports = {way: _free_port() for way in WAYS[1:]}
         self._certificates = certificates
         self._key = ec.generate_private_key(ec.SECP256R1())
-        super().__init__(daemon, bundle, PEOPLE)
+        self._with_plugin = with_plugin
+        super().__init__(daemon, "admin", PEOPLE)
         self._clients = {way: self._client(way) for way in WAYS[1:]}
 
     def close(self) -> None:
@@ -113,7 +116,8 @@ class Front(Gate):
             f'[identity.jwt]\nissuer = "{ISSUER}"\naudience = "dockgate"\njwks = "keys.json"\n'
             'algorithms = ["ES256"]\n'
             f'[audit]\npath = "{self.audit}"\n'
-            f'[admin]\naddress = "unix://{self.admin}"\n'
+            + (f'[plugin]\nsocket = "{self.plugin}"\n' if self._with_plugin else "")
+            + f'[admin]\naddress = "unix://{self.admin}"\n'
         )
 
     def _answers(self) -> bool:

@@ -306,3 +306,25 @@ def test_the_proxy_stops_cleanly(front, way):
     assert not following.is_alive()
     front.start()
     assert front.docker(way, "ps", "-q").stdout
+
+
+def test_both_doors_at_once(daemons, certificates, tmp_path):
+    """What the proxy judged carries a pass; whoever goes around it is nobody to the plugin."""
+    daemon = daemons(["dockgate"])
+    front = Front(daemon, certificates, with_plugin=True)
+    try:
+        with front:
+            daemon.start()
+            done = front.docker("unix", "run", "--rm", "-i", "busybox", "cat", stdin=b"hi\n")
+            assert done.stdout == "hi\n"
+            (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo built > /made\n")
+            environment = {**front.way("unix"), "DOCKER_BUILDKIT": "0"}
+            daemon.docker("build", "-t", "made", ".", cwd=tmp_path, env=environment)
+            around = front.docker("direct", "run", "--rm", "busybox", "true", check=False)
+            assert "for user:anonymous" in around.stderr
+            forged = {"Dockgate-Pass": "18c0-00.00"}
+            assert daemon.api("GET", "/info", headers=forged).status == 403
+            doors = {record["door"] for record in front.records() if record["verdict"] == "allow"}
+            assert "proxy" in doors
+    finally:
+        front.close()
