@@ -58,6 +58,20 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What was let through and may last: enough to judge it again without asking anybody.
+
+    The facts stay those of the beginning: what was judged is what was opened.
+    """
+
+    raw: RawRequest
+    request: ApiRequest
+    identity: Identity
+    facts: Facts
+    context: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What leaves the gate for a door. ``id`` finds the audit record.
 
@@ -74,7 +88,7 @@ class Verdict:
     decision: Decision | None = None
     enforced: bool = True
     forward: Forward | None = None
-    identity: Identity | None = None
+    standing: Standing | None = None
 
     @property
     def lets_through(self) -> bool:
@@ -109,8 +123,15 @@ class Course:
         A request that was neither refused nor judged is refused.
         """
         verdict = self._verdict()
-        forward = self.forward if verdict.lets_through else None
-        return replace(verdict, forward=forward, identity=self.identity)
+        if self.forward is None or not verdict.lets_through:
+            return verdict
+        return replace(verdict, forward=self.forward, standing=self._standing())
+
+    def _standing(self) -> Standing | None:
+        if self.request is None or self.identity is None or self.facts is None:
+            return None
+        raw = replace(self.raw, body=b"")  # streams can be many, and last for days
+        return Standing(raw, self.request, self.identity, self.facts, self.context)
 
     def _verdict(self) -> Verdict:
         if self.refusal is not None or self.decision is None or self.identity is None:
@@ -222,6 +243,21 @@ def judge(
 ) -> Decision:
     """Let the policy speak on every fact, and combine what it says."""
     return snapshot.judge(identity, facts, context)
+
+
+def again(
+    standing: Standing, identity: Identity, snapshot: Snapshot, now: datetime
+) -> tuple[Decision, Mapping[str, str]]:
+    """Judge what is under way, for whom its proofs now name, by the policy of now.
+
+    Returns the decision and what its conditions could read. Raises RefusedError
+    where the caller is another one than the one who began.
+    """
+    began = standing.identity
+    if (identity.subject, identity.tenant) != (began.subject, began.tenant):
+        raise RefusedError(Reason.BAD_CREDENTIAL, "the caller is not the one who began this")
+    context = {**standing.context, "now": now.isoformat(timespec="seconds")}
+    return judge(identity, standing.facts, context, snapshot), context
 
 
 def _transport(raw: RawRequest) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Protocol
@@ -30,6 +30,7 @@ from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
+from authz.policy.explain import SYSTEM_FAILURES
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
 
@@ -145,6 +146,36 @@ class Runner:
             return await self._conclude(self._course(raw), entrance)
         finally:
             self._enter(-1)
+
+    async def still(
+        self, standing: gate.Standing, evidence: Evidence, entrance: Entrance
+    ) -> gate.Verdict | None:
+        """Judge again what is under way; None where it may go on. Raises nothing.
+
+        A denial is recorded as one more decision. A failure of the system ends
+        nothing by itself: it is no denial, and the next time may tell.
+        """
+        started = perf_counter()
+        course = self._course(replace(standing.raw, evidence=evidence))
+        course.request, course.facts = standing.request, standing.facts
+        try:
+            async with asyncio.timeout(self._judging_time):
+                await entrance.before(evidence)
+            course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
+            snapshot = entrance.policy.snapshot
+            course.policy = snapshot.digest
+            found = gate.again(standing, course.identity, snapshot, course.began)
+            course.decision, course.context = found
+        except RefusedError as error:
+            course.refusal = error
+        except TimeoutError:
+            return None
+        verdict = course.verdict()
+        if verdict.lets_through or verdict.reason in SYSTEM_FAILURES:
+            return None
+        verdict = await self._recorded(course, started)
+        self._count(course, verdict, perf_counter() - started)
+        return verdict
 
     async def refuse(self, raw: RawRequest, refusal: RefusedError) -> gate.Verdict:
         """Record a refusal that was made before there was a request to judge. Raises nothing.

@@ -164,7 +164,8 @@ def test_what_is_let_through_is_sent_on(snapshot):
 
     assert verdict.forward.body == b'{"Image":"nginx"}'
     assert verdict.forward.target == "/v1.47/containers/create"
-    assert verdict.identity == ALICE
+    assert verdict.standing.identity == ALICE
+    assert verdict.standing.raw.body == b""
     assert forwarded(snapshot, b'{"Image":"nginx"}', Door.PLUGIN).forward is None
 
 
@@ -184,3 +185,18 @@ def test_a_doors_tenant_is_the_callers():
     assert gate.authenticate(raw, (assumed(ALICE),), "blue").tenant == "blue"
     with pytest.raises(RefusedError, match="for tenant 'blue'; expected 'ci'"):
         gate.authenticate(raw, (assumed(ALICE),), "ci")
+
+
+def test_what_is_under_way_is_judged_again(snapshot, tmp_path):
+    """By the policy and the proofs of now, on the facts of its beginning."""
+    standing = forwarded(snapshot, b'{"Image":"nginx"}', Door.PROXY).standing
+    later = NOW.replace(year=2028)
+    decision, context = gate.again(standing, ALICE, snapshot, later)
+    assert decision.effect is Effect.ALLOW
+    assert context["now"].startswith("2028-")
+
+    rows = "p, user:alice, *, container.create, on:new, *, allow\n"
+    stricter = compile_snapshot(load_bundle(a_bundle(tmp_path, policy=rows, people="")))
+    assert gate.again(standing, ALICE, stricter, later)[0].effect is Effect.DENY
+    with pytest.raises(RefusedError, match="not the one who began"):
+        gate.again(standing, Identity("user:bob", tenant="blue"), snapshot, later)

@@ -15,6 +15,8 @@ from typing import cast
 
 import structlog
 
+from authz.errors import RefusedError
+from authz.gate import Standing
 from authz.proxy import refusal
 from authz.proxy.commands import (
     Abort,
@@ -30,24 +32,9 @@ from authz.proxy.commands import (
     Tunnel,
 )
 from authz.proxy.exchange import Exchange, Phase
+from authz.proxy.patience import LINGER_TIME, Patience, waiting_time
 from authz.proxy.services import Proofs, Services, judge
 from authz.proxy.upstream import Link
-
-IDLE_TIME = 300.0
-"""Seconds for which a connection is kept on which nothing is asked."""
-
-HEAD_TIME = 10.0
-BODY_TIME = 30.0
-"""Seconds for a head, and for a body that belongs to the judgement.
-
-There is no limit for what streams, in either direction: an image can be loaded
-from a slow line, and a log be followed for days.
-"""
-
-LINGER_TIME = 2.0
-"""Seconds for which a client may go on sending what nobody wants."""
-
-_OK = 200
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +55,12 @@ class ClientConnection(asyncio.Protocol):
         self._daemon_full = False
         self._client_full = False
         self._reading = True
-        self._timer: asyncio.TimerHandle | None = None
-        self._timed: float | None = None
+        self._patience = Patience(self._time_out)
         self._tunnel = False
         self._client_done = False
         self._daemon_done = False
         self._request = ""
+        self._standing: Standing | None = None
         self._began = 0.0
         self._sent = 0
         self._received = 0
@@ -107,7 +94,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give up what was asked."""
         del exc
-        self._stop_timer()
+        self._patience.stop()
         link, self._link = self._link, None
         if self._tunnel:
             self._end_tunnel()
@@ -139,6 +126,25 @@ class ClientConnection(asyncio.Protocol):
     def busy(self) -> bool:
         """Whether an answer is under way; a tunnel may last for days and does not count."""
         return self._exchange.phase in {Phase.VERDICT, Phase.DAEMON}
+
+    @property
+    def lasts(self) -> bool:
+        """Whether something is under way that may last."""
+        return self._exchange.phase in {Phase.DAEMON, Phase.TUNNEL} and self._standing is not None
+
+    async def check(self) -> None:
+        """Cut what may not go on: the policy, the proofs or the time have changed."""
+        standing = self._standing
+        if standing is None or self._proofs is None:
+            return
+        try:
+            evidence = await self._proofs(standing.raw.headers)
+        except RefusedError:
+            return  # the names of an account could not be looked up just now
+        verdict = await self._services.still(standing, evidence)
+        if verdict is not None and standing is self._standing:
+            log.info("stream.cut", request=self._request, by=verdict.id, reason=verdict.reason)
+            self.close()
 
     # What the daemon does
 
@@ -218,6 +224,7 @@ class ClientConnection(asyncio.Protocol):
         if self._transport is None or self._exchange.phase is not Phase.VERDICT:
             return  # the client has gone
         self._request = verdict.id
+        self._standing = verdict.standing
         if verdict.forward is not None:
             further = self._services.sign(verdict.forward)
             self._do(self._exchange.judged(verdict.forward.signed(further)))
@@ -307,7 +314,7 @@ class ClientConnection(asyncio.Protocol):
     def _begin_tunnel(self) -> None:
         self._tunnel = True
         self._began = monotonic()
-        self._stop_timer()
+        self._patience.stop()
 
     def _end_client(self, transport: asyncio.Transport) -> None:
         if not transport.is_closing():
@@ -334,11 +341,10 @@ class ClientConnection(asyncio.Protocol):
         )
 
     def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
-        self._stop_timer()
+        self._patience.stop()
         if linger and not transport.is_closing():
             transport.write_eof()
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LINGER_TIME, transport.abort)
+            asyncio.get_running_loop().call_later(LINGER_TIME, transport.abort)
         else:
             transport.close()
 
@@ -353,31 +359,8 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
-        self._set_timer()
-
-    def _set_timer(self) -> None:
-        phase = self._exchange.phase
-        if phase is Phase.CLOSED or self._transport is None:
-            return
-        seconds: float | None = None
-        if phase is Phase.HEAD:
-            seconds = IDLE_TIME if self._exchange.idle else HEAD_TIME
-        elif phase is Phase.BODY:
-            seconds = BODY_TIME
-        if seconds == self._timed:
-            return
-        self._stop_timer()
-        self._timed = seconds
-        if seconds is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(seconds, self._time_out)
+        if self._transport and self._exchange.phase is not Phase.CLOSED:
+            self._patience.wait(waiting_time(self._exchange))
 
     def _time_out(self) -> None:
-        self._timed = None
         self._do(self._exchange.timed_out())
-
-    def _stop_timer(self) -> None:
-        self._timed = None
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None

@@ -17,7 +17,7 @@ from time import monotonic
 import structlog
 
 from authz.docker.forward import Forward
-from authz.gate import Verdict
+from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
@@ -36,6 +36,9 @@ MOST_OF_ONE = 1024
 BACKLOG = 1024
 SHUTDOWN_TIME = 3.0
 """Seconds for what is being answered when the service ends."""
+
+AGAIN = 5.0
+"""Seconds after which what is under way is judged again."""
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,7 @@ class ProxyServer:
         self._services = Services(
             decide=self._decide,
             refuse=shared.runner.refuse,
+            still=self._still,
             welcome=self._welcome,
             sign=shared.sign,
             daemon=shared.daemon,
@@ -98,6 +102,8 @@ class ProxyServer:
                 self._protocol, sock=self._listener.sock, backlog=BACKLOG
             )
 
+        self._spawn(self._watch(), lambda: None)
+
     async def close(self) -> None:
         """Take no more connections, finish what is being answered, and close."""
         if self._server is not None:
@@ -117,6 +123,17 @@ class ProxyServer:
         if self._listener.tls is None:
             return connection
         return TlsTransport(connection, self._listener.tls(), server_side=True)
+
+    async def _still(self, standing: Standing, evidence: Evidence) -> Verdict | None:
+        return await self._shared.runner.still(standing, evidence, self._listener.entrance)
+
+    async def _watch(self) -> None:
+        """Judge again what is under way: streams do not outlive rights."""
+        while True:
+            await asyncio.sleep(AGAIN)
+            for connection in [*self._connections]:
+                if isinstance(connection, ClientConnection) and connection.lasts:
+                    await self._guarded(connection.check(), connection.close)
 
     async def _decide(self, raw: RawRequest) -> Verdict:
         return await self._shared.runner.decide(raw, self._listener.entrance)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from authz.docker.forward import Forward
 from authz.errors import Reason, RefusedError
-from authz.gate import Verdict
+from authz.gate import Standing, Verdict
 from authz.proxy.commands import Judge
 from authz.proxy.head import Headers
 from authz.proxy.upstream import Daemon
@@ -27,11 +27,13 @@ class Services:
     ``welcome`` takes in a connection and returns what completes its proofs with
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
-    calls the function behind it where that fails by a defect.
+    calls the function behind it where that fails by a defect. ``still`` judges
+    again what is under way, and returns None where it may go on.
     """
 
     decide: Callable[[RawRequest], Awaitable[Verdict]]
     refuse: Callable[[RawRequest, RefusedError], Awaitable[Verdict]]
+    still: Callable[[Standing, Evidence], Awaitable[Verdict | None]]
     welcome: Callable[[asyncio.Transport, asyncio.Protocol], Proofs | None]
     sign: Callable[[Forward], Headers]
     daemon: Daemon

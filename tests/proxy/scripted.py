@@ -71,6 +71,8 @@ class Stage:
     address: Path | tuple[str, int]
     sink: ScriptedSink
     metrics: Metrics
+    policy: CurrentPolicy
+    bundle: Path
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> Stream:
         """Connect as a client."""
@@ -148,7 +150,7 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
         server = ProxyServer(listener, shared)
         await server.start()
         stack.push_async_callback(server.close)
-        yield Stage(daemon, server, address, sink, metrics)
+        yield Stage(daemon, server, address, sink, metrics, policy, bundle)
 
 
 def _listening(folder: Path, *, tcp: bool) -> tuple[socket.socket, Path | tuple[str, int]]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from authz.facts.questions import Topic
-from authz.proxy import connection
+from authz.proxy import patience
 from tests.fakes import ScriptedLookups, until
 from tests.proxy.scripted import OK, a_stage
 from tests.proxy.test_exchange import SMUGGLED
@@ -267,9 +267,9 @@ async def test_a_refused_stream_can_read_its_refusal(tmp_path):
 
 async def test_slow_clients_are_sent_away(tmp_path, monkeypatch):
     """In the middle of a head, of a body, and before either."""
-    monkeypatch.setattr(connection, "HEAD_TIME", 0.05)
-    monkeypatch.setattr(connection, "BODY_TIME", 0.06)
-    monkeypatch.setattr(connection, "IDLE_TIME", 0.07)
+    monkeypatch.setattr(patience, "HEAD_TIME", 0.05)
+    monkeypatch.setattr(patience, "BODY_TIME", 0.06)
+    monkeypatch.setattr(patience, "IDLE_TIME", 0.07)
     create = b"POST /containers/create HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
     async with a_stage(tmp_path) as stage:
         assert (await stage.ask(b"GET /in")).startswith(b"HTTP/1.1 408 ")

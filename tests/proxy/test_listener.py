@@ -11,11 +11,13 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
+from authz.errors import Reason, RefusedError
 from authz.identity.chain import anonymous
 from authz.identity.peercred import peer
 from authz.proxy import listener
 from tests.fakes import until
 from tests.proxy.scripted import OK, a_stage
+from tests.proxy.test_connection import ATTACH, echoing
 
 GET = b"GET /info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 VERSION = GET.replace(b"/info", b"/version")
@@ -158,3 +160,38 @@ async def test_the_end_waits_for_answers_and_cuts_the_rest(tmp_path):
             assert await idle.read() == b""
         one.close()
         two.close()
+
+
+async def test_a_stream_does_not_outlive_rights(tmp_path, monkeypatch):
+    """A reload, or the end of a proof, cuts what is under way; what may go on goes on."""
+    monkeypatch.setattr(listener, "AGAIN", 0.02)
+    proofs = {"hold": True}
+
+    def proving(evidence):
+        if not proofs["hold"]:
+            raise RefusedError(Reason.BAD_CREDENTIAL, "it has expired")
+        return anonymous(evidence)
+
+    async with a_stage(tmp_path, echoing, methods=(proving,)) as stage:
+        for end in ("proof", "policy"):
+            reader, writer = await stage.connect()
+            writer.write(ATTACH)
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.1)
+            writer.write(b"still here")
+            assert await reader.readexactly(10) == b"still here"
+            if end == "proof":
+                proofs["hold"] = False
+            else:
+                (stage.bundle / "policy.csv").write_text(
+                    "p, *, *, system.ping, on:host, *, allow\n"
+                )
+                stage.policy.reload()
+            async with asyncio.timeout(5):
+                with suppress(ConnectionResetError):
+                    assert await reader.read() == b""
+            writer.close()
+            proofs["hold"] = True
+
+    reasons = [record.reason.value for record in stage.sink.records]
+    assert reasons == ["rule", "bad_credential", "rule", "no_rule"]
