@@ -308,6 +308,37 @@ def test_the_proxy_stops_cleanly(front, way):
     assert front.docker(way, "ps", "-q").stdout
 
 
+def test_a_reload_cuts_what_may_go_on_no_longer(front):
+    """A followed log of somebody whose rights were taken away ends; that of others goes on."""
+    people = front.policy / "people.csv"
+    before = people.read_text()
+    ends: dict[str, float] = {}
+
+    def follow(way: str) -> None:
+        front.docker(way, "logs", "-f", "sleeper", check=False, timeout=20)
+        ends[way] = time.monotonic()
+
+    following = threading.Thread(target=follow, args=("certificate",))
+    staying = threading.Thread(target=follow, args=("jwt",))
+    following.start()
+    staying.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    try:
+        people.write_text(before.replace("g, cert:alice, role:admin, *\n", ""))
+        assert front.ask("POST", "/reload").status == 200
+        following.join(12)
+        assert ends["certificate"] - began < 10
+        assert "jwt" not in ends
+        assert front.denied()[-1]["identity"]["subject"] == "cert:alice"
+    finally:
+        people.write_text(before)
+        assert front.ask("POST", "/reload").status == 200
+    front.daemon.docker("restart", "-t", "0", "sleeper")
+    staying.join(15)
+    assert not staying.is_alive()
+
+
 def test_both_doors_at_once(daemons, certificates, tmp_path):
     """What the proxy judged carries a pass; whoever goes around it is nobody to the plugin."""
     daemon = daemons(["dockgate"])
