@@ -258,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
             late = isinstance(error, TimeoutError)
             log.warning("daemon.unreachable", problem=str(error))
             message = f"dockgate: failed: the daemon cannot be reached; request {self._request}"
-            if self._transport:
+            if self._transport and self._exchange.phase is Phase.DAEMON:
                 self._do(self._exchange.refused(504 if late else 502, message))
             return
         self._dialing = False

@@ -1,9 +1,14 @@
 """TLS contexts from files."""
 
 import ssl
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from authz.errors import ConfigurationError
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
@@ -67,3 +72,60 @@ def test_files_that_do_not_fit_are_named(files):
         server_context(ServerFiles(files / "ca.pem", files / "key.pem"))
     with pytest.raises(ConfigurationError, match="absent"):
         client_context(ClientFiles(files / "absent"))
+
+
+def a_list(folder, authority, *serials: int, age: int = 0):
+    """Write a revocation list of an authority; an ``age`` in days lets it expire."""
+    key = serialization.load_pem_private_key(authority.private_key_pem.bytes(), None)
+    certificate = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
+    made = datetime.now(UTC) - timedelta(days=age)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(certificate.subject)
+    builder = builder.last_update(made).next_update(made + timedelta(days=1))
+    for serial in serials:
+        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(made)
+        builder = builder.add_revoked_certificate(revoked.build())
+    path = folder / "crl.pem"
+    path.write_bytes(builder.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def shakes(server: ssl.SSLContext, client: ssl.SSLContext) -> bool:
+    """Say whether a handshake holds, without any socket."""
+    buffers = [ssl.MemoryBIO() for _ in range(2)]
+    ends = [
+        server.wrap_bio(buffers[0], buffers[1], server_side=True),
+        client.wrap_bio(buffers[1], buffers[0], server_hostname="localhost"),
+    ]
+    try:
+        for _ in range(4):
+            for end in ends:
+                with suppress(ssl.SSLWantReadError):
+                    end.do_handshake()
+        ends[1].write(b"x")
+        return ends[0].read(1) == b"x"
+    except ssl.SSLError:
+        return False
+
+
+def test_a_revoked_certificate_is_turned_away(tmp_path):
+    """By its serial number; an expired list turns everybody away."""
+    authority = trustme.CA()
+    server_pair, good, bad = (authority.issue_cert("localhost") for _ in range(3))
+    server_pair.private_key_pem.write_to_path(tmp_path / "key.pem")
+    server_pair.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    serial = x509.load_pem_x509_certificate(bad.cert_chain_pems[0].bytes()).serial_number
+
+    def holds(client_pair, path) -> bool:
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        authority.configure_trust(client)
+        client_pair.configure_cert(client)
+        files = ServerFiles(
+            tmp_path / "cert.pem", tmp_path / "key.pem", (tmp_path / "ca.pem",), path
+        )
+        return shakes(server_context(files), client)
+
+    fresh = a_list(tmp_path, authority, serial)
+    assert holds(good, fresh)
+    assert not holds(bad, fresh)
+    assert not holds(good, a_list(tmp_path, authority, serial, age=3))
