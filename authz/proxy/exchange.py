@@ -29,7 +29,7 @@ from authz.proxy.commands import (
     ToDaemon,
     Tunnel,
 )
-from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, chunk
+from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
 from authz.proxy.head import Cutter, FramingError, Head, read_request
 from authz.proxy.reply import Reply, Stage
 from authz.wire.raw import BodyState
@@ -65,7 +65,7 @@ class Exchange:
         self._head: Head | None = None
         self._plan = Plan()
         self._body: Body | None = None
-        self._kept: list[bytes] = []
+        self._kept: list[Piece] = []
         self._size = 0
         self._reply: Reply | None = None
         self._broken = False
