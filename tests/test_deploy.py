@@ -10,6 +10,9 @@ import pytest
 
 from authz.cli.options import USAGE
 from authz.config import load_settings, socket_path
+from authz.identity.certificate import Certificate
+from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
+from authz.wire.evidence import Evidence
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 SYSTEMD = DEPLOY / "systemd"
@@ -142,3 +145,51 @@ def test_image_has_what_its_recipe_copies():
     for source in copied:
         assert list(root.glob(source)), source
         assert any(source.startswith(kept[1:]) for kept in ignored if kept.startswith("!")), source
+
+
+PROXY = DEPLOY / "proxy"
+
+
+@pytest.mark.parametrize("name", ["unix.toml", "mtls.toml", "jwt.toml"])
+def test_the_proxys_settings_load(name):
+    """And agree with the unit about folders."""
+    settings = load_settings(PROXY / name, {})
+    service = unit(PROXY / "dockgate-proxy.service")["Service"]
+
+    assert settings.plugin is None
+    assert Path(settings.audit.path).parent == Path("/var/log", service["LogsDirectory"])
+    runtime = Path("/run", service["RuntimeDirectory"])
+    assert socket_path(settings.admin.address).is_relative_to(runtime)
+    assert not any(each.insecure for each in settings.proxy.listen)
+
+
+def test_the_proxys_unit_can_do_what_it_must():
+    """Give a socket its group, look at callers, and nothing else of root's."""
+    service = unit(PROXY / "dockgate-proxy.service")["Service"]
+
+    assert set(service["CapabilityBoundingSet"].split()) == {
+        "CAP_DAC_READ_SEARCH",
+        "CAP_CHOWN",
+        "CAP_SYS_PTRACE",
+    }
+    assert service["RuntimeDirectoryMode"] == "0755"
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
+def test_development_certificates_prove_who_asks(tmp_path):
+    """The authority, the server's name, a client with a unit; a second run keeps them."""
+    command = [PROXY / "certificates", tmp_path, "localhost", "alice:developers", "bob"]
+    subprocess.run(command, check=True, capture_output=True)
+    before = (tmp_path / "alice" / "cert.pem").read_text()
+    subprocess.run(command, check=True, capture_output=True)
+
+    assert (tmp_path / "alice" / "cert.pem").read_text() == before
+    assert (tmp_path / "alice" / "key.pem").stat().st_mode & 0o077 == 0
+    identity = Certificate()(Evidence(certificates=(before,)))
+    assert (identity.subject, identity.groups) == ("cert:alice", ("group:cert/developers",))
+    files = ServerFiles(tmp_path / "server.pem", tmp_path / "server.key", (tmp_path / "ca.pem",))
+    client = ClientFiles(
+        tmp_path / "bob" / "ca.pem", tmp_path / "bob" / "cert.pem", tmp_path / "bob" / "key.pem"
+    )
+    assert server_context(files)
+    assert client_context(client)
