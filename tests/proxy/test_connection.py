@@ -1,6 +1,7 @@
 """Connections on real sockets: what reaches the daemon, and what the client sees."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -311,4 +312,109 @@ async def test_a_stream_flows_before_it_ends(tmp_path):
         writer.write(b"GET /containers/a/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         async with asyncio.timeout(5):
             await reader.readuntil(b"one\n\n\r\n")
+        writer.close()
+
+
+async def test_a_tunnel_that_breaks_at_the_daemon_breaks_for_the_client(tmp_path):
+    """A killed daemon is no end of the output."""
+
+    def breaking(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            writer.write(SWITCHED)
+            await reader.readexactly(3)
+            writer.transport.abort()  # with bytes unread: the peer sees a reset
+
+        return script
+
+    async with a_stage(tmp_path, breaking) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ATTACH)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"abc" + b"x" * 10_000)
+        async with asyncio.timeout(5):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        writer.close()
+
+
+async def test_what_a_client_sent_before_it_went_arrives(tmp_path):
+    """A tunnel's last bytes are not thrown away with it."""
+    received = bytearray()
+    ended = asyncio.Event()
+
+    def sink(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            writer.write(SWITCHED)
+            await asyncio.sleep(0.1)
+            while piece := await reader.read(65536):
+                received.extend(piece)
+            ended.set()
+
+        return script
+
+    async with a_stage(tmp_path, sink) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ATTACH)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"x" * 1_000_000)
+        writer.close()
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+    assert len(received) == 1_000_000
+
+
+async def test_a_slow_reader_of_a_tunnel_loses_nothing(tmp_path):
+    """Both ends are over long before he has read everything."""
+
+    def pouring(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            writer.write(SWITCHED + b"y" * 3_000_000)
+            writer.write_eof()
+            await reader.read()
+
+        return script
+
+    async with a_stage(tmp_path, pouring) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ATTACH)
+        writer.write_eof()
+        await reader.readuntil(b"\r\n\r\n")
+        size = 0
+        async with asyncio.timeout(10):
+            while piece := await reader.read(65536):
+                size += len(piece)
+                await asyncio.sleep(0.005)
+        writer.close()
+
+    assert size == 3_000_000
+
+
+async def test_a_client_that_does_not_read_holds_a_tunnel_up(tmp_path):
+    """And goes on where it stopped."""
+
+    def pouring(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            writer.write(SWITCHED)
+            for _ in range(300):
+                writer.write(b"y" * 10_000)
+                await writer.drain()
+            writer.write_eof()
+            await reader.read()
+
+        return script
+
+    async with a_stage(tmp_path, pouring) as stage:
+        reader, writer = await stage.connect()
+        writer.transport.pause_reading()
+        writer.write(ATTACH)
+        await asyncio.sleep(0.3)
+        writer.transport.resume_reading()
+        await reader.readuntil(b"\r\n\r\n")
+        async with asyncio.timeout(10):
+            assert len(await reader.read()) == 3_000_000
         writer.close()
