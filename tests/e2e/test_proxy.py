@@ -216,7 +216,7 @@ def test_what_is_shown_is_what_is_shown_direct(front, way):
         "network inspect bridge",
         "top sleeper",
         "diff sleeper",
-        "history busybox",
+        "history --human=false busybox",
         "images --digests",
         "volume ls",
         "port sleeper",
