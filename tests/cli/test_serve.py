@@ -329,7 +329,9 @@ def test_the_sockets_are_private_from_their_first_moment(site):
     modes: set[int] = set()
     process = site.launch(umask=0)
 
-    while process.poll() is None and not site.answers():
+    answers = False
+    while process.poll() is None and not answers:
+        answers = site.answers()
         for path in (site.plugin, site.admin):
             try:
                 modes.add(stat.S_IMODE(path.stat().st_mode))

@@ -214,7 +214,7 @@ def test_what_is_shown_is_what_is_shown_direct(front, way):
         "image inspect busybox",
         "version --format {{.Server}}",
         "network inspect bridge",
-        "top sleeper",
+        "top sleeper -o pid,args",
         "diff sleeper",
         "history --human=false busybox",
         "images --digests",
