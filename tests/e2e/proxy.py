@@ -4,11 +4,16 @@ Knows the ways to it: a unix socket, TLS with a client's certificate, TLS with a
 `HttpHeaders`; knows nothing of what a policy should say.
 """
 
+import fcntl
 import json
+import os
+import pty
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -69,6 +74,23 @@ class Front(Gate):
     def docker(self, way: str, *arguments: str | Path, **options: Any) -> Any:
         """Run the engine's CLI this way."""
         return self.daemon.docker(*arguments, env=self.way(way), **options)
+
+    def at_terminal(self, way: str, *arguments: str, size: tuple[int, int]) -> tuple[int, Any]:
+        """Start the CLI at a terminal of this size (rows, columns); return our end of it."""
+        ours, its = pty.openpty()
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+        client = str(self.daemon.root / "client")
+        environment = {
+            "PATH": self.daemon.engine.path,
+            "HOME": client,
+            "DOCKER_CONFIG": client,
+            "TERM": "xterm",
+            **self.way(way),
+        }
+        command = ["setsid", "--ctty", "--wait", self.daemon.engine.docker, *arguments]
+        process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environment)
+        os.close(its)
+        return ours, process
 
     def as_uid(self, uid: int, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the CLI as another account, over the unix socket."""

@@ -1,9 +1,14 @@
 """The front proxy before a real daemon: nobody notices it, and everybody has a name."""
 
+import fcntl
 import hashlib
 import io
 import json
+import os
+import select
+import struct
 import tarfile
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -95,6 +100,41 @@ def test_exit_statuses_of_an_exec_arrive(front, way):
         ),
         5,
     )
+
+
+def read_until(terminal: int, text: bytes, seconds: float = 10) -> bytes:
+    """Read from a terminal until something was printed; raises TimeoutError."""
+    found = b""
+    until = time.monotonic() + seconds
+    while text not in found:
+        if not select.select([terminal], [], [], max(0.0, until - time.monotonic()))[0]:
+            raise TimeoutError(found)
+        found += os.read(terminal, 4096)
+    return found
+
+
+def test_a_terminal_has_a_size_and_can_be_left(front, way):
+    """`run -it`: the size arrives and follows, keys go in, detach keys end the client alone."""
+    name = f"terminal-{way}"
+    script = "sleep 0.5; stty size; while read -r line; do echo got-$line; stty size; done"
+    words = ("run", "-it", "--name", name, "busybox", "sh", "-c", script)
+    terminal, process = front.at_terminal(way, *words, size=(31, 97))
+    try:
+        read_until(terminal, b"31 97")
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 42, 80, 0, 0))
+        time.sleep(0.5)  # for the signal and the resize
+        os.write(terminal, b"typed\n")
+        shown = read_until(terminal, b"42 80")
+        assert b"got-typed" in shown
+        os.write(terminal, b"\x10\x11")
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+    running = front.docker(way, "inspect", "-f", "{{.State.Running}}", name).stdout
+    front.docker(way, "rm", "-f", name)
+    assert running == "true\n"
 
 
 def test_an_attach_ends_with_its_container(front, way):
