@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -177,14 +178,20 @@ class Runner:
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
-    async def refuse(self, raw: RawRequest, refusal: RefusedError) -> gate.Verdict:
+    async def refuse(
+        self, raw: RawRequest, refusal: RefusedError, entrance: Entrance | None = None
+    ) -> gate.Verdict:
         """Record a refusal that was made before there was a request to judge. Raises nothing.
 
-        It takes no room from those that are judged: it costs a record only.
+        It takes no room from those that are judged: it costs a record only. With
+        an ``entrance`` the record says who it was, if that can be told.
         """
         course = self._course(raw)
         course.refusal = refusal
-        return await self._conclude(course, self._entrance)
+        if entrance is not None:
+            with suppress(RefusedError):
+                course.identity = gate.authenticate(raw, entrance.methods, entrance.tenant)
+        return await self._conclude(course, entrance or self._entrance)
 
     async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
         """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""

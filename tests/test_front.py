@@ -3,7 +3,6 @@
 import os
 import socket
 import stat
-from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -60,8 +59,7 @@ def settings(*listens: dict, **more) -> Settings:
 
 def entrances(opened: front.Front, said: Settings):
     """Return what each server demands."""
-    runner = SimpleNamespace(refuse=None)
-    shared = Shared(runner, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
+    shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
     return [server._listener.entrance for server in front.servers(opened, said, shared)]
 
 

@@ -17,6 +17,7 @@ from time import monotonic
 import structlog
 
 from authz.docker.forward import Forward
+from authz.errors import RefusedError
 from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
@@ -74,7 +75,7 @@ class ProxyServer:
         self._shared = shared
         self._services = Services(
             decide=self._decide,
-            refuse=shared.runner.refuse,
+            refuse=self._refuse,
             still=self._still,
             welcome=self._welcome,
             sign=shared.sign,
@@ -134,6 +135,9 @@ class ProxyServer:
             for connection in [*self._connections]:
                 if isinstance(connection, ClientConnection) and connection.lasts:
                     await self._guarded(connection.check(), connection.close)
+
+    async def _refuse(self, raw: RawRequest, refusal: RefusedError) -> Verdict:
+        return await self._shared.runner.refuse(raw, refusal, self._listener.entrance)
 
     async def _decide(self, raw: RawRequest) -> Verdict:
         return await self._shared.runner.decide(raw, self._listener.entrance)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authz.docker.forward import Forward
 from authz.errors import Reason, RefusedError
@@ -46,22 +46,16 @@ async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Ve
     head = command.head
     raw = RawRequest("", "", door=Door.PROXY)
     if head is not None:
-        raw = RawRequest(head.method, head.target, head.headers, door=Door.PROXY)
-    if command.problem is not None or head is None or proofs is None:
-        detail = command.problem.detail if command.problem else "there is no request"
-        return await services.refuse(raw, RefusedError(Reason.UNREADABLE_REQUEST, detail))
-    try:
-        evidence = await proofs(head.headers)
-    except RefusedError as error:
-        return await services.refuse(raw, error)
-    return await services.decide(
-        RawRequest(
-            head.method,
-            head.target,
-            head.headers,
-            command.body,
-            command.state,
-            evidence,
-            Door.PROXY,
+        raw = RawRequest(
+            head.method, head.target, head.headers, command.body, command.state, door=Door.PROXY
         )
-    )
+    problem = command.problem
+    refusal = RefusedError(Reason.UNREADABLE_REQUEST, problem.detail) if problem else None
+    try:
+        evidence = await proofs(raw.headers) if proofs else Evidence()
+    except RefusedError as error:
+        return await services.refuse(raw, refusal or error)
+    raw = replace(raw, evidence=evidence)
+    if refusal is not None:
+        return await services.refuse(raw, refusal)
+    return await services.decide(raw)

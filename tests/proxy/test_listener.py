@@ -15,6 +15,7 @@ from authz.errors import Reason, RefusedError
 from authz.identity.chain import anonymous
 from authz.identity.peercred import peer
 from authz.proxy import listener
+from authz.proxy.evidence import Accounts
 from tests.fakes import until
 from tests.proxy.scripted import OK, a_stage
 from tests.proxy.test_connection import ATTACH, echoing
@@ -58,6 +59,31 @@ async def test_two_accounts_on_one_socket_get_different_answers(tmp_path):
     assert (other.subject, other.uid, other.gid) == ("user:#4000000", 4_000_000, 4343)
     assert other.groups == ("group:os/#4343", "group:os/#4242")
     assert other.pid != root.pid
+
+
+async def test_broken_framing_is_recorded_with_its_sender(tmp_path):
+    """Whether a head could be read or not."""
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        await stage.ask(b"GET /info HTTP/1.1\nHost: x\n\n")
+        await stage.ask(GET.replace(b"Connection", b"Upgrade: h2c\r\nConnection: Upgrade, x"))
+
+    assert [record.identity.uid for record in stage.sink.records] == [os.getuid()] * 2
+    assert {record.reason for record in stage.sink.records} == {Reason.UNREADABLE_REQUEST}
+
+
+async def test_an_account_that_cannot_be_named_is_refused(tmp_path, monkeypatch):
+    """A directory that does not answer is a failure, and lets in nobody."""
+
+    async def failing(_self, _peer):
+        raise RefusedError(Reason.LOOKUP_FAILED, "no directory")
+
+    monkeypatch.setattr(Accounts, "resolve", failing)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        answer = await stage.ask(GET)
+
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"dockgate: failed: no directory (lookup_failed)" in answer
+    assert stage.daemon.connections == 0
 
 
 async def test_without_a_proof_it_is_401(tmp_path):
