@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 
@@ -21,7 +22,7 @@ from authz.config import DaemonTls, Listen, Settings, Tls, socket_path
 from authz.docker.forward import Forward
 from authz.errors import ConfigurationError
 from authz.identity.bearer import Bearer, Rules
-from authz.identity.certificate import Certificate
+from authz.identity.certificate import Certificate, Revoked, read_revoked
 from authz.identity.chain import Method, anonymous
 from authz.identity.keys import KeyRing
 from authz.identity.peercred import peer
@@ -37,21 +38,24 @@ from authz.runner import Entrance
 log = structlog.get_logger(__name__)
 
 
-class Renewable:
-    """A TLS context that can be made anew; connections that stand keep theirs."""
+Made = TypeVar("Made")
 
-    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+
+class Renewable(Generic[Made]):
+    """What is made of files and can be made anew, such as a TLS context."""
+
+    def __init__(self, make: Callable[[], Made]) -> None:
         """Make it for the first time. Raises ConfigurationError."""
         self._make = make
-        self._context = make()
+        self._made = make()
 
-    def __call__(self) -> ssl.SSLContext:
+    def __call__(self) -> Made:
         """Return the newest."""
-        return self._context
+        return self._made
 
     def renew(self) -> None:
         """Read the files again. Raises ConfigurationError, with the old ones in force."""
-        self._context = self._make()
+        self._made = self._make()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,8 @@ class Opened:
     listen: Listen
     sock: socket.socket
     policy: CurrentPolicy
-    tls: Renewable | None
+    tls: Renewable[ssl.SSLContext] | None
+    revoked: Renewable[Revoked] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Front:
     """The proxy, opened. ``daemon_tls`` is there where the daemon is behind TLS."""
 
     opened: tuple[Opened, ...]
-    daemon_tls: Renewable | None
+    daemon_tls: Renewable[ssl.SSLContext] | None
 
     @property
     def further(self) -> tuple[CurrentPolicy, ...]:
@@ -89,9 +94,12 @@ class Front:
 
     def renew(self) -> None:
         """Read certificates, keys and revocation lists again. Raises ConfigurationError."""
-        for each in (*(one.tls for one in self.opened), self.daemon_tls):
-            if each:
-                each.renew()
+        for one in self.opened:
+            for each in (one.tls, one.revoked):
+                if each:
+                    each.renew()
+        if self.daemon_tls:
+            self.daemon_tls.renew()
 
 
 @contextmanager
@@ -108,7 +116,7 @@ def opened(settings: Settings, policy: CurrentPolicy) -> Iterator[Front]:
         for each in settings.proxy.listen if settings.proxy else ():
             own = CurrentPolicy(each.policy) if each.policy else policy
             sock = _socket(each, opening)
-            found.append(Opened(each, sock, own, _inward(each)))
+            found.append(Opened(each, sock, own, _inward(each), _revoked(each)))
             if each.insecure:
                 log.warning("listener.insecure", address=each.address)
         yield Front(tuple(found), outward)
@@ -143,7 +151,8 @@ def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entran
         if name == "peer":
             methods.append(peer)
         elif name == "certificate":
-            methods.append(Certificate())
+            revoked = opened.revoked
+            methods.append(Certificate(revoked=revoked) if revoked else Certificate())
         elif tokens is not None:
             methods.append(tokens[0])
             takes_tokens = True
@@ -202,7 +211,19 @@ def _group(name: str) -> int:
         raise ConfigurationError(f"proxy.listen: there is no group {name!r}") from None
 
 
-def _inward(each: Listen) -> Renewable | None:
+def _revoked(each: Listen) -> Renewable[Revoked] | None:
+    path = each.tls.crl if each.tls else None
+    return Renewable(lambda: _list(path)) if path else None
+
+
+def _list(path: Path) -> Revoked:
+    try:
+        return read_revoked(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: is no revocation list: {error}") from None
+
+
+def _inward(each: Listen) -> Renewable[ssl.SSLContext] | None:
     tls = each.tls
     if tls is None:
         return None

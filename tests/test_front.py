@@ -115,6 +115,20 @@ def test_each_listener_has_methods_policy_and_tenant_of_its_own(tmp_path, policy
         assert opened.opened[1].tls() is after
 
 
+def test_a_revocation_list_is_read_again(policy, files, tmp_path):
+    """With the other files; what is none is named at start."""
+    (tmp_path / "crl.pem").write_text("nonsense")
+    said = settings(
+        {
+            "address": "tcp://127.0.0.1:0",
+            "identity": ["certificate"],
+            "tls": files | {"crl": tmp_path / "crl.pem"},
+        }
+    )
+    with pytest.raises(ConfigurationError, match=r"crl\.pem"), front.opened(said, policy):
+        pass
+
+
 def test_insecurity_is_loud(policy):
     """A listener that lets in anybody says so."""
     said = settings({"address": "tcp://127.0.0.1:0", "insecure": True})

@@ -57,14 +57,48 @@ def daemon_certificate(evidence: Evidence) -> Identity | None:
     return Identity(f"cert:{name}", proof=Proof.CERTIFICATE, certificate=fingerprint)
 
 
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """A revocation list: whose it is, which serial numbers are on it, until when it holds."""
+
+    issuer: bytes
+    serials: frozenset[int]
+    until: datetime | None
+
+    def check(self, issuer: bytes, serial: int, now: datetime) -> None:
+        """Raise RefusedError(BAD_CREDENTIAL) for a certificate on it, and when it is too old."""
+        if self.until is not None and now > self.until:
+            raise _bad("the revocation list has expired")
+        if issuer == self.issuer and serial in self.serials:
+            raise _bad("the client's certificate is revoked")
+
+
+def read_revoked(pem: bytes) -> Revoked:
+    """Read a revocation list. Raises ValueError."""
+    found = x509.load_pem_x509_crl(pem)
+    serials = frozenset(each.serial_number for each in found)
+    return Revoked(found.issuer.public_bytes(), serials, found.next_update_utc)
+
+
+def _nothing() -> None:
+    """Know of no revocation list."""
+
+
 class Certificate:
     """The method of a listener whose TLS handshake verified the certificate.
 
     ``clock`` tells the time: a connection can outlive its certificate.
+    ``revoked`` returns the revocation list of now, if there is one: the
+    handshake checked the one of then.
     """
 
-    def __init__(self, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = _now,
+        revoked: Callable[[], Revoked | None] = _nothing,
+    ) -> None:
         self._clock = clock
+        self._revoked = revoked
 
     def __call__(self, evidence: Evidence) -> Identity | None:
         """Return ``cert:<common name>``, its organisational units as ``group:cert/...``.
@@ -78,6 +112,9 @@ class Certificate:
         leaf = _leaf(evidence.certificates[0])
         if not leaf.begins <= self._clock() <= leaf.ends:
             raise _bad("the client's certificate is out of its time")
+        revoked = self._revoked()
+        if revoked is not None:
+            revoked.check(leaf.issuer, leaf.serial, self._clock())
         groups = (f"group:cert/{unit}" for unit in leaf.units if _plain(unit))
         return Identity(
             f"cert:{_subject(leaf)}",
@@ -102,6 +139,8 @@ class _Leaf:
     begins: datetime
     ends: datetime
     fingerprint: str
+    issuer: bytes
+    serial: int
 
 
 @lru_cache(maxsize=1024)
@@ -116,6 +155,8 @@ def _leaf(pem: str) -> _Leaf:
             found.not_valid_before_utc,
             found.not_valid_after_utc,
             found.fingerprint(SHA256()).hex(),
+            found.issuer.public_bytes(),
+            found.serial_number,
         )
     except ValueError:
         raise _bad("the client's certificate cannot be read") from None

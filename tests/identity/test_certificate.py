@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from authz.errors import Reason, RefusedError
-from authz.identity.certificate import Certificate, daemon_certificate
+from authz.identity.certificate import Certificate, Revoked, daemon_certificate, read_revoked
 from authz.identity.identity import Proof
 from authz.wire.evidence import Evidence
 
@@ -151,3 +151,42 @@ def test_a_connection_does_not_outlive_its_certificate():
     assert Certificate()(Evidence(certificates=(a_certificate("alice"),)))
     with pytest.raises(RefusedError, match="out of its time"):
         proved(a_certificate("alice"), lambda: datetime.now(UTC) + timedelta(days=2))
+
+
+def test_a_connection_does_not_outlive_a_revocation():
+    """The list of now counts; one that has expired lets in nobody."""
+    pem = a_certificate("alice")
+    leaf = x509.load_pem_x509_certificate(pem.encode())
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    lists = [
+        Revoked(leaf.issuer.public_bytes(), frozenset({1}), tomorrow),
+        Revoked(b"another", frozenset({1}), None),
+        Revoked(leaf.issuer.public_bytes(), frozenset({2}), tomorrow - timedelta(days=2)),
+    ]
+    found = []
+    for each in lists:
+        try:
+            found.append(Certificate(revoked=lambda each=each: each)(Evidence(certificates=(pem,))))
+        except RefusedError as error:
+            found.append(error.detail)
+
+    assert found[0] == "the client's certificate is revoked"
+    assert found[1].subject == "cert:alice"
+    assert found[2] == "the revocation list has expired"
+
+
+def test_a_revocation_list_is_read():
+    """Its issuer, its numbers, its end."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    revoked = x509.RevokedCertificateBuilder().serial_number(7).revocation_date(made).build()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(made)
+    signed = builder.next_update(made + timedelta(days=1)).add_revoked_certificate(revoked)
+    pem = signed.sign(key, SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    assert read_revoked(pem) == Revoked(
+        issuer.public_bytes(), frozenset({7}), made + timedelta(days=1)
+    )
+    with pytest.raises(ValueError, match="PEM"):
+        read_revoked(b"nonsense")
