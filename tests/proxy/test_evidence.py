@@ -4,8 +4,10 @@ import asyncio
 import os
 import pwd
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from authz.errors import Reason, RefusedError
+from authz.proxy import evidence
 from authz.proxy.evidence import Accounts, Peer, bearer, names, read_peer
 from authz.wire.evidence import PeerCredentials
 
@@ -153,3 +156,81 @@ def test_a_token_is_told_from_other_credentials(value, token):
 def test_without_the_header_there_is_no_token():
     """Another method may know."""
     assert bearer((("Host", "x"),)) is None
+
+
+class FakeSocket:
+    """A socket of whose peer a test decides."""
+
+    def __init__(self, pid: int, uid: int, gid: int, *, handle: bool = True) -> None:
+        self.said = struct.pack("iII", pid, uid, gid)
+        self.handle = handle
+
+    def getsockopt(self, _level, option, size=0):
+        """Answer as the kernel does."""
+        if option == socket.SO_PEERCRED:
+            return self.said
+        if size:
+            return struct.pack("I", 27)
+        if not self.handle:
+            raise OSError("not known here")
+        return os.pidfd_open(os.getpid())
+
+
+@pytest.mark.parametrize(
+    ("pid", "uid", "gid", "problem"),
+    [
+        (0, 1000, 1000, "no process id"),
+        (1, 65_534, 1000, "account has no number"),
+        (1, 1000, 65_534, "account has no number"),
+    ],
+)
+def test_what_the_kernel_cannot_name_is_nobody(pid, uid, gid, problem):
+    """A peer outside of our own namespaces."""
+    assert problem in read_peer(FakeSocket(pid, uid, gid)).credentials.problem
+
+
+def test_an_old_kernel_has_no_handle(tmp_path):
+    """The start time, compared around the reading, is enough then."""
+    a_process(tmp_path)
+    found = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=False), tmp_path)
+
+    assert found.credentials == PeerCredentials(1000, 1000, os.getpid())
+    assert found.gids == (1000, 27)
+
+
+def test_a_number_that_was_used_again_is_nobody(tmp_path, monkeypatch):
+    """Another process has begun under it while it was looked at."""
+    a_process(tmp_path)
+    starts = iter("12")
+    monkeypatch.setattr(evidence, "_started", lambda _folder: next(starts))
+
+    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000), tmp_path)
+    assert "it has ended" in peer.credentials.problem
+
+
+async def test_only_so_many_names_are_remembered(monkeypatch):
+    """The oldest are forgotten."""
+    monkeypatch.setattr(evidence, "MOST_NAMES", 2)
+    asked = []
+
+    def look_up(uid, _gids):
+        asked.append(uid)
+        return f"u{uid}", ()
+
+    accounts = Accounts(look_up)
+    for uid in (1, 2, 3, 1):
+        await accounts.resolve(Peer(replace(ALICE.credentials, uid=uid)))
+    assert asked == [1, 2, 3, 1]
+
+
+async def test_a_thread_that_cannot_begin_is_a_failure(monkeypatch):
+    """The system has no room for another one."""
+
+    class Full(threading.Thread):
+        def start(self):
+            """Fail."""
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(evidence.threading, "Thread", Full)
+    with pytest.raises(RefusedError, match="can't start"):
+        await Accounts(lambda *_: ("a", ())).resolve(ALICE)
