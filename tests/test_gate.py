@@ -200,3 +200,13 @@ def test_what_is_under_way_is_judged_again(snapshot, tmp_path):
     assert gate.again(standing, ALICE, stricter, later)[0].effect is Effect.DENY
     with pytest.raises(RefusedError, match="not the one who began"):
         gate.again(standing, Identity("user:bob", tenant="blue"), snapshot, later)
+
+
+def test_what_was_not_described_cannot_stand(snapshot):
+    """There would be nothing to judge again."""
+    one = course(snapshot, b'{"Image":"nginx"}')
+    one.raw = replace(one.raw, door=Door.PROXY)
+    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot))
+    one.facts = None
+
+    assert one.verdict().standing is None

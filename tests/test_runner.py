@@ -18,7 +18,7 @@ from authz.identity.identity import Identity, Proof
 from authz.lookups.lookup_pass import HEADER, KEY_BYTES, Passes
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
-from authz.runner import Parts, Runner
+from authz.runner import Entrance, Parts, Runner
 from authz.wire.raw import Door, RawRequest
 from tests.builders import a_raw_request, a_stored_container
 from tests.fakes import ScriptedLookups, ScriptedSink, until
@@ -560,3 +560,59 @@ async def test_a_pass_that_does_not_hold_refuses_and_is_recorded(bench, token, m
     assert (verdict.reason, verdict.lets_through) == (Reason.BAD_CREDENTIAL, False)
     assert one.sink.records[0].reason is Reason.BAD_CREDENTIAL
     assert one.counted("passes_total", outcome="refused") == 1
+
+
+async def test_a_failure_of_the_system_ends_no_stream(policy):
+    """Keys that do not come in time are no denial; a proof that does not hold is one."""
+
+    async def hanging(_evidence):
+        await asyncio.Event().wait()
+
+    def expired(_evidence):
+        raise RefusedError(Reason.BAD_CREDENTIAL, "it has expired")
+
+    sink = ScriptedSink()
+    parts = Parts(
+        methods=(anonymous,),
+        policy=policy,
+        lookups=ScriptedLookups(),
+        passes=Passes(b"k" * KEY_BYTES),
+        sink=sink,
+    )
+    driver = Runner(parts, time_limit=0.1)
+    try:
+        raw = RawRequest("GET", "/_ping", door=Door.PROXY)
+        standing = (await driver.decide(raw)).standing
+        evidence = raw.evidence
+        slow = Entrance((anonymous,), policy, before=hanging)
+        over = Entrance((expired,), policy)
+        assert await driver.still(standing, evidence, Entrance((anonymous,), policy)) is None
+        assert await driver.still(standing, evidence, slow) is None
+        verdict = await driver.still(standing, evidence, over)
+    finally:
+        driver.close()
+
+    assert verdict.reason is Reason.BAD_CREDENTIAL
+    assert [record.reason for record in sink.records] == [Reason.RULE, Reason.BAD_CREDENTIAL]
+
+
+async def test_a_pass_is_worth_nothing_at_the_proxy(policy):
+    """A client could have stolen one; what it asks is judged."""
+    sink = ScriptedSink()
+    passes = Passes(b"k" * KEY_BYTES)
+    parts = Parts(
+        methods=(anonymous,),
+        policy=policy,
+        lookups=ScriptedLookups(),
+        passes=passes,
+        sink=sink,
+    )
+    driver = Runner(parts)
+    try:
+        stolen = ((HEADER, passes.issue("GET", "/info")),)
+        verdict = await driver.decide(RawRequest("GET", "/info", stolen, door=Door.PROXY))
+    finally:
+        driver.close()
+
+    assert verdict.effect is Effect.DENY
+    assert len(sink.records) == 1
