@@ -177,3 +177,37 @@ async def test_nonsense_is_turned_away():
 
     await settle(one.is_closing)
     right.close()
+
+
+async def test_pauses_of_writing_are_passed_on():
+    """Neither before the handshake, when there is nobody to tell, nor after the end."""
+    server, client, one, _ = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    told = []
+    server.pause_writing = lambda: told.append("pause")
+    server.resume_writing = lambda: told.append("resume")
+    one.pause_writing()
+    one.resume_writing()
+    assert told == ["pause", "resume"]
+    assert server.transport.can_write_eof()
+    assert server.transport.get_write_buffer_size() == 0
+    server.transport.set_write_buffer_limits(1000)
+    server.transport.write_eof()
+    server.transport.write_eof()
+    server.transport.write(b"nothing goes out any more")
+    await client.ended
+    assert client.data == b""
+    client.transport.close()
+    server.transport.close()
+    await asyncio.gather(server.lost, client.lost)
+
+
+async def test_broken_records_lose_the_connection():
+    """What cannot be decrypted is no data and no end."""
+    server, client, one, _ = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    one.data_received(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+
+    assert isinstance(await server.lost, ssl.SSLError)
+    assert server.data == b""
+    await client.lost
