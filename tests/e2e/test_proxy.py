@@ -257,7 +257,7 @@ def test_what_is_shown_is_what_is_shown_direct(front, way):
         "top sleeper -o pid,args",
         "diff sleeper",
         "history --human=false busybox",
-        "images --digests",
+        "images --digests --no-trunc --quiet",
         "volume ls",
         "port sleeper",
     ):
