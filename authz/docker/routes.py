@@ -33,7 +33,9 @@ class Operation:
     parameter that is not empty (``fromImage``), or ``name=value``. ``object``
     is the kind of object that the path names, or ``none``. ``targets`` are
     the values of ``on:`` that the operation can have. ``body`` is ``none``,
-    ``json`` or ``opaque``; ``opaque`` the value of ``body.opaque`` then.
+    ``json``, ``secret`` (JSON with something in it that nobody may learn, so that
+    not even its digest is written down) or ``opaque``; ``opaque`` the value of
+    ``body.opaque`` then.
     """
 
     name: str

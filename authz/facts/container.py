@@ -160,10 +160,10 @@ def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
     yield from restart_facts(host)
     yield Fact("log", text(log, "Type") or defaults.log_driver(known))
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
-    yield Fact("health", _health(config, known))
+    yield Fact("health", health_value(config, known))
 
 
-def _health(config: Document, known: Known) -> str:
+def health_value(config: Document, known: Known) -> str:
     """Say whether a health check runs; one without a test takes the image's."""
     test = strings(table(config, "Healthcheck"), "Test")
     if test:

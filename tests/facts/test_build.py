@@ -302,3 +302,38 @@ def test_questions_lead_to_further_questions():
 def test_a_request_that_will_be_refused_asks_nothing():
     """The daemon is left alone."""
     assert questions(create(a_create(Binds=["x"], Mounts=[{"Type": "Bind"}])), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "fact"),
+    [
+        (a_call("CheckpointCreate", "web", {"CheckpointDir": "/srv/./x"}), "checkpoint.dir:/srv/x"),
+        (a_call("SystemAuth", body={}), "registry.login:docker.io"),
+        (a_call("VolumeUpdate", "v", {"Spec": {}}), "volume.cluster:on"),
+        (a_call("SwarmInit", body={"ForceNewCluster": True}), "swarm.force:true"),
+        (a_call("SwarmJoin", body={"RemoteAddrs": ["a:1"]}), "swarm.remote:a:1"),
+        (a_call("SwarmUpdate", body={}), "swarm.autolock:off"),
+        (a_call("NodeUpdate", "n", {"Role": "manager"}), "node.role:manager"),
+        (a_call("ServiceCreate", body={"Mode": {"Global": {}}}), "service.mode:global"),
+        (a_call("ServiceUpdate", "s", {"Mode": {"Global": {}}}), "service.mode:global"),
+        (a_call("SecretCreate", body={"Name": "db"}), "secret:db"),
+        (a_call("SecretUpdate", "x", {"Name": "db"}), "secret:db"),
+        (a_call("ConfigCreate", body={"Name": "db"}), "config:db"),
+        (a_call("ConfigUpdate", "x", {"Name": "db"}), "config:db"),
+        (a_call("PluginPull", body=[{"Name": "n"}]), "plugin.privilege:n="),
+        (a_call("PluginUpgrade", "x", [{"Name": "n"}]), "plugin.privilege:n="),
+        (a_call("PluginSet", "x", ["a=b"]), "plugin.setting:a"),
+    ],
+)
+def test_bodies_of_the_swarm_and_of_plugins_are_described(request_, fact):
+    """Nothing of them is unread."""
+    found = facts(request_)
+
+    assert fact in found
+    assert not any(known.startswith("body.opaque:") for known in found)
+
+
+def test_a_checkpoint_s_folder_is_absolute():
+    """In the body as in a query."""
+    with pytest.raises(RefusedError, match="CheckpointDir 'x' is not absolute"):
+        facts(a_call("CheckpointCreate", "web", {"CheckpointDir": "x"}))

@@ -76,7 +76,7 @@ def is_read_or_refused(raw, max_body=256 * 1024):
         isinstance(found, ApiRequest)
         and found.operation.method == raw.method
         and found.opaque == found.operation.opaque
-        and (found.body is None or found.operation.body == "json")
+        and (found.body is None or found.operation.body in {"json", "secret"})
     )
 
 

@@ -1,0 +1,20 @@
+"""Which registry ``POST /auth`` sends credentials to: a connection of the caller's choice."""
+
+from collections.abc import Iterator
+
+from authz.docker.request import ApiRequest
+from authz.facts.facts import Fact
+from authz.facts.image_names import DEFAULT_REGISTRY
+from authz.facts.members import text
+
+_SCHEMES = ("https://", "http://")
+_OLD = frozenset({"", "index.docker.io"})
+
+
+def login_facts(request: ApiRequest) -> Iterator[Fact]:
+    """Yield the registry by its host, as moby daemon/pkg/registry (ConvertToHostname) reads it."""
+    address = text(request.body or {}, "serveraddress").lower()
+    for scheme in _SCHEMES:
+        address = address.removeprefix(scheme)
+    host = address.partition("/")[0]
+    yield Fact("registry.login", DEFAULT_REGISTRY if host in _OLD else host)
