@@ -27,7 +27,7 @@ from pathlib import Path
 NAMES = ("20.10", "26.1")
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-_SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static")
+_SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static", "procps")  # docker top runs ps
 _APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
 _SUITE = "trixie"
 _SUITE_PACKAGES = (

@@ -151,7 +151,7 @@ def test_stop_ends_what_was_started_and_nothing_else(trial):
     stopped = trial.run("stop", trial.folder.name, cwd=trial.folder.parent)
     again = trial.run("stop", trial.folder)
 
-    assert (stopped.returncode, stopped.stdout) == (0, "Stopped.\n")
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "Stopped.\n", "")
     assert not alive(pid)
     assert not list(trial.folder.glob("*.sock"))
     assert (again.returncode, again.stdout) == (0, f"Nothing runs in {trial.folder}.\n")
