@@ -6,6 +6,7 @@ import re
 import pytest
 
 from authz.shipped import shipped
+from tests.pages import pages
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -79,3 +80,9 @@ def test_kinds_are_yielded_by_actions_that_exist():
     for row in rows("facts.csv"):
         named = {action for action in row["actions"].split("|") if action != "*"}
         assert named - later <= actions, row["kind"]
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_a_page_says_what_its_table_says(name):
+    """``python -m tests.pages`` writes it anew."""
+    assert shipped("docs", "reference", name).read_text(encoding="utf-8") == pages()[name]
