@@ -19,6 +19,7 @@ from authz.docker.gojson import fold
 from authz.docker.gotypes import Form, parse
 from authz.docker.routes import load_operations
 from authz.errors import Reason, RefusedError
+from authz.facts.catalogue import catalogue
 from tests.builders import a_raw_request
 
 CORPUS = Path(__file__).parent / "corpus" / "api"
@@ -201,3 +202,16 @@ def read(operation, name):
     target = operation.path.replace("{id}", "x").replace("{name}", "x")
     body = json.dumps(document(operation, name)).encode()
     return canonical(a_raw_request(operation.method, f"/v1.55{target}", body))
+
+
+@pytest.mark.parametrize(
+    "at", [at for at in sorted(TABLED, key=str) if at[1] != "/commit"], ids=" ".join
+)
+def test_a_field_yields_kinds_that_exist(at):
+    """At least one of them by its action; a commit says the same of each, ``commit.changes``."""
+    row, _ = TABLED[at]
+    kinds = row.note.split("; ") if row.meaning == "fact" else []
+    actions = [known.action for known in load_operations() if (known.method, known.path) == at[:2]]
+
+    assert set(kinds) <= set(catalogue().kinds)
+    assert not kinds or any(catalogue().can_yield(a, kind) for a in actions for kind in kinds)

@@ -16,5 +16,5 @@ def login_facts(request: ApiRequest) -> Iterator[Fact]:
     address = text(request.body or {}, "serveraddress").lower()
     for scheme in _SCHEMES:
         address = address.removeprefix(scheme)
-    host = address.partition("/")[0]
+    host = address.partition("/")[0].rpartition("@")[2]  # before it may stand a password
     yield Fact("registry.login", DEFAULT_REGISTRY if host in _OLD else host)

@@ -14,6 +14,7 @@ from tests.builders import a_call, words
         ("docker.io", "docker.io"),
         ("HTTPS://Registry.example:5000/v2/", "registry.example:5000"),
         ("http://10.0.0.1", "10.0.0.1"),
+        ("https://user:word@r.example/v2/", "r.example"),
     ],
 )
 def test_a_login_names_a_host(address, host):

@@ -5,6 +5,7 @@ from hashlib import sha256
 import pytest
 
 from authz.errors import Reason, RefusedError
+from authz.facts.catalogue import catalogue
 from authz.facts.questions import MISSING, Question, Topic
 from authz.facts.services import (
     attachments,
@@ -29,7 +30,9 @@ def create(spec=None, body=None, *, version=(1, 55), known=None, **task):
     container = {"Image": "nginx", **(spec or {})}
     whole = {"TaskTemplate": {"ContainerSpec": container, **task}, **(body or {})}
     request = a_call("ServiceCreate", body=whole, version=version)
-    return words(service_create_facts(request, known or a_known()))
+    found = words(service_create_facts(request, known or a_known()))
+    assert all(catalogue().can_yield("service.create", fact.partition(":")[0]) for fact in found)
+    return found
 
 
 def beyond(*args, **kwargs):
