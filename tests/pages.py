@@ -21,7 +21,7 @@ What a request can mean, by its action. Made from `operations.csv` by `python -m
 something, `host-root` can lead to root on the host. **on:**: whose objects can be touched.
 **Body**: `json` is read and described member by member (`fields.csv`); so is `secret`, of which
 nothing but that is written down; `opaque:X` is not read and yields `body.opaque:X`, which a row
-must name.
+must name; `secret:X` is the same where the body is not shown.
 """
 
 FACTS = """# Facts
@@ -79,7 +79,7 @@ def _operations(rows: list[dict[str, str]]) -> Iterator[str]:
         yield "|---|---|---|---|---|---|"
         for row in members:
             variant = f" with `{row['variant']}`" if row["variant"] else ""
-            body = f"opaque:{row['opaque']}" if row["opaque"] else row["body"]
+            body = f"{row['body']}:{row['opaque']}" if row["opaque"] else row["body"]
             cells = (
                 f"`{row['method']} {row['path']}`{variant}",
                 f"`{row['action']}`",

@@ -34,8 +34,8 @@ class Operation:
     is the kind of object that the path names, or ``none``. ``targets`` are
     the values of ``on:`` that the operation can have. ``body`` is ``none``,
     ``json``, ``secret`` (JSON with something in it that nobody may learn, so that
-    not even its digest is written down) or ``opaque``; ``opaque`` the value of
-    ``body.opaque`` then.
+    not even its digest is written down) or ``opaque``; ``opaque`` is the value of
+    ``body.opaque`` then, and where no door is shown the body of a login.
     """
 
     name: str

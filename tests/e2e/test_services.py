@@ -172,3 +172,16 @@ def test_a_rollback_is_judged_by_what_comes_back(daemon):
 
     assert done.returncode != 0
     assert "denied: bind for user:anonymous by pss-host-path" in done.stderr
+
+
+def test_a_login_is_judged_whether_it_is_shown_or_not(daemon, gate):
+    """Most engines show it to no plugin; none of it is written down."""
+    login = {"username": "a", "password": "unheard-of", "serveraddress": "127.0.0.1:1"}
+
+    answer = daemon.api("POST", "/auth", login)
+
+    facts = {fact["fact"] for fact in gate.records()[-1]["facts"]}
+    assert answer.status != 403, answer.body
+    assert facts & {"registry.login:127.0.0.1:1", "registry.login:unknown"}
+    assert ("registry.login:unknown" in facts) is ("body.opaque:auth" in facts)
+    assert "unheard" not in gate.audit.read_text()

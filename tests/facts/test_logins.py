@@ -22,3 +22,8 @@ def test_a_login_names_a_host(address, host):
     request = a_call("SystemAuth", body={"serveraddress": address, "password": "x"})
 
     assert words(login_facts(request)) == [f"registry.login:{host}"]
+
+
+def test_a_login_whose_body_is_not_shown():
+    """Only a row that writes it lets it through."""
+    assert words(login_facts(a_call("SystemAuth"))) == ["registry.login:unknown"]
