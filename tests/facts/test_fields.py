@@ -352,7 +352,7 @@ def _samples(row):
 
 
 def _facts(row, members):
-    """Describe a request with these members; nothing is said by one that is refused."""
+    """Describe a request with these members, in words of the catalogue; one refused says nothing."""
     name, wrap = PLACES.get(row.type, (row.type.removeprefix("query:"), lambda _: b""))
     operation = operation_named(name)
     path = operation.path
@@ -362,9 +362,13 @@ def _facts(row, members):
         path += f"?{urlencode(members)}"
     raw = a_raw_request(operation.method, f"/v1.45{path}", wrap(members))
     try:
-        return set(map(str, describe(canonical(raw), ALICE, ANSWERS).facts))
+        said = describe(canonical(raw), ALICE, ANSWERS)
     except RefusedError:
         return set()
+    for fact in said.facts:
+        assert catalogue().can_yield(said.action, fact.kind), fact
+        assert catalogue().pattern_problem(fact.kind.removeprefix("target."), fact.value) is None
+    return set(map(str, said.facts))
 
 
 def _shown(row, beside, value):
