@@ -352,7 +352,7 @@ def _samples(row):
 
 
 def _facts(row, members):
-    """Describe a request with these members, in words of the catalogue; one refused says nothing."""
+    """Describe a request, in words of the catalogue; one that is refused says nothing."""
     name, wrap = PLACES.get(row.type, (row.type.removeprefix("query:"), lambda _: b""))
     operation = operation_named(name)
     path = operation.path
@@ -395,9 +395,3 @@ def test_a_silent_member_is_silent(name):
 
     assert _facts(row, beside)
     assert not _shown(row, beside, value)
-
-
-@pytest.mark.parametrize("row", FACT_ROWS, ids=_name)
-def test_a_row_names_kinds_that_exist(row):
-    """A misspelt kind would promise a fact that no policy can name."""
-    assert set(row.note.split("; ")) <= set(catalogue().kinds)
