@@ -180,6 +180,10 @@ def _existing(topic: Topic, name: str, known: Known) -> Iterator[str]:
 
 
 def _of(topic: Topic, name: str, known: Known) -> str:
+    return known.once(("whose", topic, name), lambda: _resolved(topic, name, known))
+
+
+def _resolved(topic: Topic, name: str, known: Known) -> str:
     document = known.document(topic, name)
     return UNKNOWN if document is None else known.whose(labels_of(topic, document))
 
