@@ -72,6 +72,8 @@ def documents(name):
     """Return a strategy for documents of a structure, of a few members each."""
     fields = structures()[name].fields.values()
     members = {field.name: field.go for field in fields if not field.legacy}
+    if not members:
+        return st.just({})
     return st.lists(st.sampled_from(sorted(members)), max_size=4, unique=True).flatmap(
         lambda names: st.fixed_dictionaries({name: values(members[name]) for name in names})
     )
@@ -120,6 +122,11 @@ INSPECTED = {
     Topic.VOLUME: OPTIONS.flatmap(lambda options: stored({"Driver": "local", "Options": options})),
     Topic.IMAGE: stored({"Id": "sha256:" + "beef" * 16, "RepoTags": ["x:1"], "Config": {}}),
     Topic.NETWORK: stored({"Name": "team", "Driver": "bridge"}),
+    Topic.SERVICE: stored({"Spec": {"Name": "web", "Labels": {}}, "PreviousSpec": {"Name": "web"}}),
+    Topic.TASK: stored({"ServiceID": "web"}),
+    Topic.SECRET: stored({"Spec": {"Name": "key", "Labels": None}}),
+    Topic.CONFIG: stored({"Spec": {"Name": "conf"}}),
+    Topic.NODE: stored({"Spec": {"Role": "worker", "Labels": {"dockgate.owner": "x"}}}),
     Topic.DAEMON: stored(dict(DAEMON)),
     Topic.PATH: stored({"path": "/run/docker.sock"}),
 }
@@ -127,7 +134,10 @@ INSPECTED = {
 
 def bodies(operation):
     """Return a strategy for the body of an operation, as it would be written."""
-    return documents(operation.name) if operation.body == "json" else st.just(None)
+    if operation.body not in {"json", "secret"}:
+        return st.just(None)
+    whole = structures()[operation.name].whole
+    return documents(operation.name) if whole is None else values(whole)
 
 
 @st.composite
