@@ -68,6 +68,12 @@ def load_operations() -> tuple[Operation, ...]:
         return tuple(map(_operation, csv.DictReader(lines)))
 
 
+@cache
+def newest() -> tuple[int, int]:
+    """Return the newest API version that the tables describe."""
+    return max(row.last for row in load_operations())
+
+
 def match(method: str, path: str) -> Match:
     """Return the operations that this method and path may mean, and the path's variables.
 

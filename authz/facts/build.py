@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from authz.docker.request import ApiRequest
+from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
 from authz.facts.catalogue import TARGETED, catalogue
 from authz.facts.cluster_volumes import volume_update_facts
@@ -109,7 +110,7 @@ def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
     if request.opaque:
         yield Fact("body.opaque", request.opaque)
     yield from (Fact("field.unknown", path) for path in request.unknown_fields)
-    if request.version is not None and request.version < WEAK_BELOW:
+    if request.version is not None and not WEAK_BELOW <= request.version <= newest():
         yield Fact("api.version", "{}.{}".format(*request.version))
     yield from object_facts(request, known)
     describer = _DESCRIBERS.get(request.operation.name)
