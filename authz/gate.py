@@ -141,7 +141,8 @@ class Course:
         decision = self.decision
         if decision.effect is Effect.ALLOW:
             return Verdict(self.id, decision.effect, decision.reason, decision=decision)
-        message = explain.denial(decision, self.identity.subject, self.id)
+        action = self.facts.action if self.facts else ""
+        message = explain.denial(decision, self.identity.subject, self.id, action)
         return Verdict(
             self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
         )

@@ -17,6 +17,7 @@ from authz.audit.record import AuditRecord, Mode
 from authz.audit.redaction import Redaction
 from authz.audit.ulid import Ulids
 from authz.errors import ConfigurationError, RefusedError
+from authz.facts.objects import SPECIFIED
 from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
 from authz.policy.decision import Effect
@@ -26,7 +27,7 @@ from authz.wire.raw import RawRequest
 OWNER_LABEL = "dockgate.owner"
 TENANT_LABEL = "dockgate.tenant"
 
-SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user"})
+SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user", "service"})
 """Keys of a given table that are not members of the daemon's inspect document."""
 
 ORDINARY = {"IpcMode": "private"}
@@ -97,8 +98,8 @@ def answers_from(given: Mapping[str, Any]) -> Answers:
 
     ``[container.web]``, ``[volume.data]``, ``[image."nginx"]`` and the like hold
     members of the daemon's inspect document, or the short forms ``owner``,
-    ``tenant``, ``missing = true``, ``container`` (of an exec) and ``user`` (of
-    an image or an exec). ``[daemon]`` holds members of ``GET /info``. Raises
+    ``tenant``, ``missing = true``, ``container`` (of an exec), ``service`` (of a
+    task) and ``user`` (of an image or an exec). ``[daemon]`` holds members of ``GET /info``. Raises
     ConfigurationError on a table that is none of these.
     """
     answers: dict[Question, Answer] = {}
@@ -150,8 +151,20 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
     if topic is Topic.IMAGE:
         config = {"User": table.get("user", ""), **_inner(document, "Config")}
         return {"Id": "", "RepoTags": [], **document, "Config": config}
+    if topic is Topic.TASK:
+        return {"ID": key, "ServiceID": table.get("service", ""), **document}
+    return _labelled(topic, key, document, labels)
+
+
+def _labelled(
+    topic: Topic, key: str, document: Mapping[str, Any], labels: Mapping[str, str]
+) -> Answer:
     if topic is Topic.PATH:
         return {"path": key, **document}
+    if topic in SPECIFIED:
+        spec = _inner(document, "Spec")
+        named = {"Name": key, **spec, "Labels": {**_inner(spec, "Labels"), **labels}}
+        return {"ID": key, **document, "Spec": named}
     return {"Name": key, **document, "Labels": {**_inner(document, "Labels"), **labels}}
 
 

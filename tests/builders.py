@@ -169,7 +169,7 @@ def an_api_request(  # noqa: PLR0913  one keyword for each part of a request
         query=query or {},
         body=body,
         unknown_fields=unknown_fields,
-        opaque=operation.opaque,
+        opaque=operation.opaque if body is None else "",
     )
 
 

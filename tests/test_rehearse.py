@@ -91,6 +91,20 @@ def test_conditions_see_the_given_time(snapshot):
             *(Topic.IMAGE, "nginx"),
             {"Id": "", "RepoTags": [], "Config": {"User": "1000"}},
         ),
+        ({"task": {"t1": {"service": "s1"}}}, Topic.TASK, "t1", {"ID": "t1", "ServiceID": "s1"}),
+        (
+            {"service": {"s1": {"owner": "user:bob", "Spec": {"Mode": {}}}}},
+            *(Topic.SERVICE, "s1"),
+            {
+                "ID": "s1",
+                "Spec": {"Name": "s1", "Mode": {}, "Labels": {"dockgate.owner": "user:bob"}},
+            },
+        ),
+        (
+            {"secret": {"db": {"Spec": {"Name": "x", "Labels": {"a": "b"}}}}},
+            *(Topic.SECRET, "db"),
+            {"ID": "db", "Spec": {"Name": "x", "Labels": {"a": "b"}}},
+        ),
         (
             {"network": {"app": {"tenant": "blue", "Driver": "bridge"}}},
             *(Topic.NETWORK, "app"),

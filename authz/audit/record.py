@@ -122,7 +122,7 @@ def line(record: AuditRecord) -> bytes:
 
 
 def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
-    """Digest a body that was read. Bodies that are secrets belong to opaque operations."""
+    """Digest a body that was read and that the table of operations does not call a secret."""
     seen = request.operation.body == "json" and raw.body_state is BodyState.COMPLETE and raw.body
     return hashlib.sha256(raw.body).hexdigest() if seen else ""
 

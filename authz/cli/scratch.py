@@ -89,6 +89,10 @@ ANSWERS: dict[str, tuple[int, Any]] = {
     "NetworkList": (200, []),
     "NetworkCreate": (201, {"Id": OBJECT_ID}),
     "NetworkDelete": (204, None),
+    "SwarmInit": (200, "scratch"),
+    "ServiceCreate": (201, {"ID": OBJECT_ID}),
+    "SecretCreate": (201, {"ID": OBJECT_ID}),
+    "ConfigCreate": (201, {"ID": OBJECT_ID}),
 }
 """What the daemon would say, as briefly as clients accept; anything else is ``{}``."""
 

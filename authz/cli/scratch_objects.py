@@ -17,7 +17,7 @@ from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
 from authz.rehearse import stored_container
 from authz.wire.raw import RawRequest
 
-_EMPTY = frozenset({Topic.CONTAINER, Topic.EXEC, Topic.NETWORK, Topic.VOLUME, Topic.IMAGE})
+_EMPTY = frozenset(Topic) - {Topic.DAEMON, Topic.PATH}
 """What an empty daemon can be asked about and does not have; a path it does not look at."""
 
 
@@ -61,6 +61,11 @@ class ScratchObjects(Mapping[Question, Answer]):
                 name = str(body.get("Name"))
                 stored = {"Name": name, "Driver": body.get("Driver"), "Id": OBJECT_ID}
                 self._put(Topic.NETWORK, stored, OBJECT_ID, name)
+
+            case "ServiceCreate" | "SecretCreate" | "ConfigCreate":
+                topic = Topic(operation.removesuffix("Create").lower())
+                spec = {key: value for key, value in body.items() if key != "Data"}
+                self._put(topic, {"ID": OBJECT_ID, "Spec": spec}, OBJECT_ID, str(spec.get("Name")))
 
     def _put(self, topic: Topic, document: Mapping[str, Any], *names: str) -> None:
         for name in names:

@@ -46,7 +46,7 @@ def canonical(raw: RawRequest, *, max_body: int = MAX_BODY) -> ApiRequest:
         query=query,
         body=body,
         unknown_fields=unknown + members,
-        opaque=operation.opaque,
+        opaque=operation.opaque if body is None else "",
         content_type=media,
     )
 
@@ -67,8 +67,13 @@ def variant(operations: tuple[Operation, ...], pairs: tuple[tuple[str, str], ...
 def _body(
     operation: Operation, raw: RawRequest, media: str, max_body: int
 ) -> tuple[Any, tuple[str, ...]]:
-    """Return the document and its unknown members; what is opaque is left alone."""
-    if operation.body == "opaque" or raw.method not in _WITH_BODY:
+    """Return the document and its unknown members; what is opaque is left alone.
+
+    An operation whose body is read and that has a word for the opaque one, too, is
+    a login: most engines show its body to no plugin (moby pkg/authorization).
+    """
+    hidden = bool(operation.opaque) and raw.body_state is BodyState.UNSEEN
+    if operation.body == "opaque" or hidden or raw.method not in _WITH_BODY:
         return None, ()
     if raw.body_state is BodyState.TOO_LARGE or len(raw.body) > max_body:
         _refuse(Reason.BODY_TOO_LARGE, f"body is larger than the {max_body} bytes that are read")

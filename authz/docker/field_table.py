@@ -6,10 +6,10 @@ shape in which requests are read; it sees no request.
 
 ``type`` is a structure (the body of operation ``X`` is the structure ``X``) or
 ``query:`` and an operation. A row without a name embeds another structure, as
-Go does. ``meaning`` says what becomes of the member: ``fact`` (``note`` names
-the kinds), ``harmless`` (``note`` says why), ``struct`` (its own rows say),
-``legacy`` (only old daemons apply it, so it is refused unless it is a zero value;
-an empty list is none).
+Go does; where its type is a list, the body is that list. ``meaning`` says what
+becomes of the member: ``fact`` (``note`` names the kinds), ``harmless`` (``note``
+says why), ``struct`` (its own rows say), ``legacy`` (only old daemons apply it,
+so it is refused unless it is a zero value; an empty list is none).
 """
 
 import csv
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from authz.docker.gojson import fold
-from authz.docker.gotypes import GoType, parse
+from authz.docker.gotypes import Form, GoType, parse
 from authz.shipped import shipped
 
 
@@ -50,6 +50,8 @@ class Struct:
     """A structure of Go, or the query of an operation."""
 
     fields: Mapping[str, Field] = field(default_factory=dict)
+    whole: GoType | None = None
+    """The type of a body that is no object."""
     _folded: Mapping[str, Field] = field(default_factory=dict)
 
     def exact(self, name: str) -> Field | None:
@@ -78,8 +80,11 @@ def structures() -> Mapping[str, Struct]:
 
 
 def _structure(name: str, by_type: Mapping[str, list[Row]]) -> Struct:
+    first = by_type[name][0]
+    if not first.name and parse(first.go).form is Form.LIST:
+        return Struct(whole=parse(first.go))
     fields = _fields(name, by_type)
-    return Struct(fields, {fold(name): known for name, known in fields.items()})
+    return Struct(fields, _folded={fold(name): known for name, known in fields.items()})
 
 
 def _fields(name: str, by_type: Mapping[str, list[Row]]) -> dict[str, Field]:

@@ -23,6 +23,9 @@ Query = dict[str, tuple[str, ...]]
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Names that may stand in a path of an unknown field, which people read."""
 
+_VALUE_SHOWN = re.compile(r"(\S+) is .*?(?:; expected|, which).*", re.DOTALL)
+"""A refusal that quotes a value, behind the place where it stands."""
+
 
 def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
     """Return the canonical document and the paths of unknown members.
@@ -41,10 +44,23 @@ def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
     value = loads(body)
     if value is None and not operation.required:
         return None, ()
-    if not isinstance(value, dict):
-        refuse("body", f"is {quoted(value)}; expected an object")
+    try:
+        return _read(structures()[operation.name], value)
+    except RefusedError as refusal:
+        if operation.body != "secret":
+            raise
+        detail = _VALUE_SHOWN.sub(r"\1 is not what it should be, and is not shown", refusal.detail)
+        raise RefusedError(refusal.reason, detail) from None
+
+
+def _read(known: Struct, value: Json) -> tuple[Any, tuple[str, ...]]:
     reading = _Reading(structures())
-    document = reading.members(structures()[operation.name], value, "")
+    if known.whole is not None:
+        document = reading.value(known.whole, value, "body")
+    elif isinstance(value, dict):
+        document = reading.members(known, value, "")
+    else:
+        refuse("body", f"is {quoted(value)}; expected an object")
     return document, tuple(dict.fromkeys(reading.unknown))
 
 
@@ -107,14 +123,15 @@ class _Reading:
             elif known.legacy:
                 _refuse_legacy(_below(place) + known.name, part)
             elif part is not None:
-                document[known.name] = self._value(known.go, part, _below(place) + known.name)
+                document[known.name] = self.value(known.go, part, _below(place) + known.name)
         return document
 
-    def _value(self, kind: GoType, value: Json, place: str) -> Value:
+    def value(self, kind: GoType, value: Json, place: str) -> Value:
+        """Read a value of a type."""
         return self._forms[kind.form](kind, value, place)
 
     def _element(self, kind: GoType, value: Json, place: str) -> Value:
-        return zero(kind.inner) if value is None else self._value(kind.inner, value, place)
+        return zero(kind.inner) if value is None else self.value(kind.inner, value, place)
 
     def _list(self, kind: GoType, value: Json, place: str) -> Value:
         if not isinstance(value, list):

@@ -1,9 +1,10 @@
 """The types of Go that the daemon's structures use, and what JSON may fill them.
 
 A type is written as in Go, with three names of our own: ``strslice`` (a list of
-strings that old daemons also take as one string), ``map[string]set`` (Go's
-``map[string]struct{}``) and ``json`` (a value that is not read). This module
-knows no structure and no field.
+strings that old daemons also take as one string), ``set`` (Go's ``struct{}``,
+which has no members) and ``json`` (a value that is not read); ``bytes`` is Go's
+``[]byte``, which JSON writes as base64. This module knows no structure and no
+field.
 
 Source of the rules: Go, src/encoding/json/decode.go; for ``strslice`` moby,
 api/types/strslice/strslice.go.
@@ -17,8 +18,8 @@ from typing import NoReturn, TypeAlias
 
 from authz.docker.gojson import Json, Number, quoted, refuse
 
-Value: TypeAlias = "bool | int | str | list[Value] | dict[str, Value]"
-"""What a member holds after reading: never null, numbers as integers."""
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value]"
+"""What a member holds after reading: never null, numbers as integers but for Go's floats."""
 
 _INTEGERS: dict[str, range] = {
     "int": range(-(2**63), 2**63),
@@ -30,6 +31,9 @@ _INTEGERS: dict[str, range] = {
     "uint64": range(2**64),
 }
 """Go's integers on the 64-bit machines that dockerd runs on; a duration is an int64."""
+
+_FLOAT = "float32"
+_GREATEST_FLOAT = 3.4028234663852886e38
 
 _LONGEST_INTEGER = 20
 _PREFIX = re.compile(r"(?P<pointer>\*)|\[(?P<length>\d*)\]|(?P<map>map\[string\])")
@@ -89,6 +93,8 @@ def scalar(kind: str, value: Json, place: str) -> Value:
     """Return the value if it has the type exactly; refuse it otherwise, as Go does."""
     if kind in _INTEGERS:
         return _integer(kind, value, place)
+    if kind == _FLOAT:
+        return _float(value, place)
     if not isinstance(value, bool if kind == "bool" else str):
         mismatch(value, kind, place)
     return value
@@ -114,14 +120,25 @@ def zero(kind: GoType) -> Value:
             return []
         case Form.MAP | Form.STRUCT | Form.SET | Form.JSON:
             return {}
-    scalars: dict[str, Value] = {"bool": False, "string": ""}
+    scalars: dict[str, Value] = {"bool": False, "string": "", "bytes": ""}
     return scalars.get(kind.name, 0)
 
 
 def _form(name: str) -> Form:
     if name in {"strslice", "set", "json"}:
         return Form(name)
-    return Form.SCALAR if name in {"bool", "string", *_INTEGERS} else Form.STRUCT
+    scalars = {"bool", "string", "bytes", _FLOAT, *_INTEGERS}
+    return Form.SCALAR if name in scalars else Form.STRUCT
+
+
+def _float(value: Json, place: str) -> float:
+    """Return a number; what rounds to infinity is refused, as Go does."""
+    if not isinstance(value, Number):
+        mismatch(value, _FLOAT, place)
+    number = float(value.text)
+    if abs(number) > _GREATEST_FLOAT:
+        refuse(place, f"is {quoted(value)}, which is out of the range of {_FLOAT}")
+    return number
 
 
 def _integer(kind: str, value: Json, place: str) -> int:

@@ -33,7 +33,9 @@ class Operation:
     parameter that is not empty (``fromImage``), or ``name=value``. ``object``
     is the kind of object that the path names, or ``none``. ``targets`` are
     the values of ``on:`` that the operation can have. ``body`` is ``none``,
-    ``json`` or ``opaque``; ``opaque`` the value of ``body.opaque`` then.
+    ``json``, ``secret`` (JSON with something in it that nobody may learn, so that
+    not even its digest is written down) or ``opaque``; ``opaque`` is the value of
+    ``body.opaque`` then, and where no door is shown the body of a login.
     """
 
     name: str
@@ -64,6 +66,12 @@ def load_operations() -> tuple[Operation, ...]:
     path = shipped("docs", "reference", "operations.csv")
     with path.open(newline="", encoding="utf-8") as lines:
         return tuple(map(_operation, csv.DictReader(lines)))
+
+
+@cache
+def newest() -> tuple[int, int]:
+    """Return the newest API version that the tables describe."""
+    return max(row.last for row in load_operations())
 
 
 def match(method: str, path: str) -> Match:

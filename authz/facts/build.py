@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from authz.docker.request import ApiRequest
+from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
 from authz.facts.catalogue import TARGETED, catalogue
+from authz.facts.cluster_volumes import volume_update_facts
 from authz.facts.conditions import conditions
 from authz.facts.container import create_facts, target_facts
 from authz.facts.devices import device_facts
@@ -26,13 +28,23 @@ from authz.facts.images import (
 from authz.facts.known import UNKNOWN, FactSettings, Known
 from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
+from authz.facts.logins import login_facts
 from authz.facts.members import Document, table, tables, text, unreadable
 from authz.facts.networks import connection_facts, network_create_facts
 from authz.facts.objects import labels_of, object_facts, target_container
 from authz.facts.paths import clean
-from authz.facts.plugins import plugin_facts
+from authz.facts.plugins import plugin_facts, plugin_install_facts, plugin_set_facts
 from authz.facts.processes import exec_create_facts, exec_start_facts
 from authz.facts.questions import Answers, Question, Topic
+from authz.facts.services import service_create_facts, service_update_facts
+from authz.facts.swarm import (
+    config_facts,
+    node_update_facts,
+    secret_facts,
+    swarm_init_facts,
+    swarm_join_facts,
+    swarm_update_facts,
+)
 from authz.facts.volumes import volume_create_facts
 from authz.identity.identity import Identity
 
@@ -98,7 +110,7 @@ def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
     if request.opaque:
         yield Fact("body.opaque", request.opaque)
     yield from (Fact("field.unknown", path) for path in request.unknown_fields)
-    if request.version is not None and request.version < WEAK_BELOW:
+    if request.version is not None and not WEAK_BELOW <= request.version <= newest():
         yield Fact("api.version", "{}.{}".format(*request.version))
     yield from object_facts(request, known)
     describer = _DESCRIBERS.get(request.operation.name)
@@ -160,8 +172,9 @@ def _checkpoint(request: ApiRequest, _known: Known) -> Iterator[Fact]:
     name = request.parameter("checkpoint")
     if name and not _CHECKPOINT.fullmatch(name):
         raise unreadable(f"checkpoint {name!r}; expected letters, digits and ._-")
-    for parameter in ("dir", "checkpoint-dir"):
-        folder = request.parameter(parameter)
+    created: Document = request.body or {}
+    for parameter in ("dir", "checkpoint-dir", "CheckpointDir"):
+        folder = request.parameter(parameter) or text(created, parameter)
         if folder and not folder.startswith("/"):
             raise unreadable(f"{parameter} {folder!r} is not absolute")
         if folder:
@@ -200,9 +213,22 @@ _DESCRIBERS: dict[str, Describer] = {
     "NetworkConnect": connection_facts,
     "NetworkDisconnect": connection_facts,
     "GetPluginPrivileges": _plainly(plugin_facts),
-    "PluginPull": _plainly(plugin_facts),
+    "PluginPull": plugin_install_facts,
     "PluginPush": _plainly(plugin_facts),
-    "PluginUpgrade": _plainly(plugin_facts),
+    "PluginUpgrade": plugin_install_facts,
+    "PluginSet": plugin_set_facts,
     "PluginCreate": _plainly(plugin_facts),
+    "VolumeUpdate": volume_update_facts,
+    "SystemAuth": _plainly(login_facts),
+    "SwarmInit": swarm_init_facts,
+    "SwarmJoin": swarm_join_facts,
+    "SwarmUpdate": swarm_update_facts,
+    "NodeUpdate": node_update_facts,
+    "ServiceCreate": service_create_facts,
+    "ServiceUpdate": service_update_facts,
+    "SecretCreate": secret_facts,
+    "SecretUpdate": secret_facts,
+    "ConfigCreate": config_facts,
+    "ConfigUpdate": config_facts,
 }
 """Which function describes what an operation would do; the others only touch their object."""

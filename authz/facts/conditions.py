@@ -10,19 +10,33 @@ from authz.docker.request import ApiRequest
 from authz.facts.images import image_of
 from authz.facts.known import UNKNOWN, Known
 from authz.facts.members import Document, table, text, texts
-from authz.facts.objects import labels_of, object_document
+from authz.facts.objects import SPECIFIED, labels_of, object_document
 from authz.facts.questions import Topic
 
 ALL_LABELS = "label.*"
 
 _LABEL = "label."
-_CREATES = frozenset({"ContainerCreate", "VolumeCreate", "NetworkCreate"})
+_CREATES = frozenset(
+    {
+        "ContainerCreate",
+        "VolumeCreate",
+        "NetworkCreate",
+        "ServiceCreate",
+        "SecretCreate",
+        "ConfigCreate",
+    }
+)
 _ASKED = {
     "container": Topic.CONTAINER,
     "exec": Topic.CONTAINER,
     "image": Topic.IMAGE,
     "network": Topic.NETWORK,
     "volume": Topic.VOLUME,
+    "service": Topic.SERVICE,
+    "task": Topic.SERVICE,
+    "secret": Topic.SECRET,
+    "config": Topic.CONFIG,
+    "node": Topic.NODE,
 }
 
 
@@ -38,8 +52,6 @@ def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
         return _of_stored(_ASKED[operation.object], answer, known)
     if operation.name == "ImageCreate":
         return {**_image(request.parameter("fromImage"), known), **_NOTHING_ELSE}
-    if operation.object != "none":  # of a swarm: not resolved yet
-        return {}
     return {"image": "", **_NOTHING_ELSE}
 
 
@@ -51,10 +63,20 @@ def _of_new(request: ApiRequest, known: Known) -> Mapping[str, str]:
     body: Document = request.body or {}
     name = request.parameter("name").removeprefix("/") or text(body, "Name")
     labels = _labels(texts(body, "Labels"))
-    return {**_image(text(body, "Image"), known), "name": name, **labels}
+    image = text(body, "Image") or _image_of_service(body)
+    return {**_image(image, known), "name": name, **labels}
+
+
+def _image_of_service(spec: Document) -> str:
+    return text(table(table(spec, "TaskTemplate"), "ContainerSpec"), "Image")
 
 
 def _of_stored(topic: Topic, document: Document, known: Known) -> Mapping[str, str]:
+    if topic in SPECIFIED:
+        spec = table(document, "Spec")
+        name = text(table(document, "Description"), "Hostname") or text(spec, "Name")
+        labels = _labels(labels_of(topic, document))
+        return {**_image(_image_of_service(spec), known), "name": name, **labels}
     name = text(document, "Name").removeprefix("/")
     image = text(table(document, "Config"), "Image") if topic is Topic.CONTAINER else ""
     return {**_image(image, known), "name": name, **_labels(labels_of(topic, document))}

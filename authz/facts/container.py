@@ -9,6 +9,7 @@ that are called here.
 import re
 from collections.abc import Iterator
 
+from authz.errors import Reason, RefusedError
 from authz.facts import defaults
 from authz.facts.capabilities import added_facts, kept_facts
 from authz.facts.catalogue import TARGET, UNKNOWN, Kind, catalogue
@@ -19,16 +20,24 @@ from authz.facts.images import created_from, image_of
 from authz.facts.known import Known
 from authz.facts.limits import limit_facts, priority_facts, resource_facts, restart_facts
 from authz.facts.members import Document, flag, pairs, strings, table, tables, text
-from authz.facts.mounts import mount_facts, propagation_facts, volume_fact
+from authz.facts.mounts import (
+    existing_volume_facts,
+    mount_facts,
+    propagation_facts,
+    volume_fact,
+)
 from authz.facts.namespaces import CONTAINER, namespace_facts
 from authz.facts.paths import host_path_facts
 from authz.facts.ports import port_facts
 from authz.facts.questions import Topic
 from authz.facts.security import implied_facts, posture_facts, security_facts
 from authz.facts.users import user_value
-from authz.facts.volume_options import LOCAL, stored_volume_facts
+from authz.facts.volume_options import LOCAL
 
 Version = tuple[int, int] | None
+
+MOST_REACHED = 16
+"""Containers whose mounts or namespaces one container may share."""
 
 _DAEMONS_CHOICE = frozenset({"seccomp", "userns", "runtime"})
 """Kinds that are unknown where a rehearsal does not say how the daemon is set up."""
@@ -58,8 +67,19 @@ def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[
     yield from _posture(body, host, known)
 
 
-def reached_containers(host: Document) -> Iterator[str]:
-    """Yield the names of the containers whose mounts or namespaces are shared."""
+def reached_containers(host: Document) -> tuple[str, ...]:
+    """Return the names of the containers whose mounts or namespaces are shared.
+
+    Raises RefusedError for more than will be described, which is much work for each.
+    """
+    names = tuple(dict.fromkeys(_shared(host)))
+    if len(names) > MOST_REACHED:
+        problem = f"the container shares with more than {MOST_REACHED} others; expected fewer"
+        raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+    return names
+
+
+def _shared(host: Document) -> Iterator[str]:
     for spec in strings(host, "VolumesFrom"):
         yield spec.partition(":")[0].removeprefix("/")
     for member in _SHARED:
@@ -117,9 +137,7 @@ def _mounted_volume(point: Document, name: str, known: Known) -> Iterator[Fact]:
         yield volume_fact(name)
     if text(point, "Driver") not in LOCAL:
         yield Fact("volume.driver", text(point, "Driver"))
-    volume = known.document(Topic.VOLUME, name)
-    if volume is not None:
-        yield from stored_volume_facts(volume, known, writable=flag(point, "RW"))
+    yield from existing_volume_facts(name, known, writable=flag(point, "RW"))
 
 
 def _isolation(  # noqa: PLR0913  a container's three documents, and how to read them
@@ -160,10 +178,10 @@ def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
     yield from restart_facts(host)
     yield Fact("log", text(log, "Type") or defaults.log_driver(known))
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
-    yield Fact("health", _health(config, known))
+    yield Fact("health", health_value(config, known))
 
 
-def _health(config: Document, known: Known) -> str:
+def health_value(config: Document, known: Known) -> str:
     """Say whether a health check runs; one without a test takes the image's."""
     test = strings(table(config, "Healthcheck"), "Test")
     if test:

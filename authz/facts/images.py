@@ -78,6 +78,10 @@ def image_of(written: str, known: Known) -> str:
 
 
 def _resolved(written: str, known: Known) -> ImageName | None:
+    return known.once(("image", written), lambda: _looked_up(written, known))
+
+
+def _looked_up(written: str, known: Known) -> ImageName | None:
     name = image_name(written, "Image")
     if name.is_id or not _MAYBE_ID.fullmatch(written):
         return name

@@ -6,9 +6,9 @@ both what must be looked up and what the answers mean. It knows whose an object
 is, and no field of a request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from authz.facts.questions import Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
@@ -36,6 +36,8 @@ PROTECTED = (
 """Paths from which the daemon or the gate can be taken over, ``/var/run`` written as ``/run``."""
 
 UNKNOWN = "unknown"
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Known:
     settings: FactSettings = field(default_factory=FactSettings)
     pending: dict[Question, None] = field(default_factory=dict)
     """Unanswered questions, in the order asked."""
+    _made: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def ask(self, topic: Topic, key: str = "") -> Answer | None:
         """Return the answer; None, and a pending question, where there is none yet."""
@@ -78,6 +81,16 @@ class Known:
         """Return the inspect document; None where it is unanswered or there is no such object."""
         answer = self.ask(topic, key)
         return answer if isinstance(answer, Mapping) else None
+
+    def once(self, key: tuple[str, ...], make: Callable[[], Made]) -> Made:
+        """Return what ``make`` returns, made once for a key.
+
+        A short request can name one large object many times over.
+        """
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
 
     def whose(self, labels: Mapping[str, str] | None) -> str:
         """Say whose an object with these labels is: own, tenant, foreign or unowned."""

@@ -9,7 +9,9 @@ leads, is known elsewhere.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
+from authz.errors import Reason, RefusedError
 from authz.facts.facts import Fact
 from authz.facts.images import image_of
 from authz.facts.known import Known
@@ -118,9 +120,7 @@ class _Reader:
             yield from self.anonymous()
             return
         yield volume_fact(name)
-        existing = self.known.document(Topic.VOLUME, name)
-        if existing is not None:
-            yield from stored_volume_facts(existing, self.known, writable=writable)
+        yield from existing_volume_facts(name, self.known, writable=writable)
 
     def anonymous(self) -> Iterator[Fact]:
         """Describe a volume without a name, which nobody else has."""
@@ -171,6 +171,26 @@ def mount_facts(
     for options in texts(host, "Tmpfs").values():
         yield from (Fact("tmpfs.opt", option) for option in _words(options))
     yield from (Fact("storage", pair) for pair in pairs(host, "StorageOpt"))
+
+
+def existing_volume_facts(name: str, known: Known, *, writable: bool) -> tuple[Fact, ...]:
+    """Return what hides behind a volume; nothing where it is not there.
+
+    Raises RefusedError where that is more than can be judged.
+    """
+
+    def make() -> tuple[Fact, ...]:
+        volume = known.document(Topic.VOLUME, name)
+        if volume is None:
+            return ()
+        most = known.settings.max_facts
+        facts = tuple(islice(stored_volume_facts(volume, known, writable=writable), most + 1))
+        if len(facts) > most:
+            problem = f"volume {name!r} reaches more than {most} places; expected fewer"
+            raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+        return facts
+
+    return known.once(("volume", name, "rw" if writable else "ro"), make)
 
 
 def volume_fact(name: str) -> Fact:

@@ -18,7 +18,11 @@ def whose_container(name: str, known: Known) -> str:
     plain = name.removeprefix("/")  # as the daemon does, and as it stores links
     if not plain:
         raise unreadable(f"container {name!r}: expected a name or an id")
-    container = known.document(Topic.CONTAINER, plain)
+    return known.once(("whose", Topic.CONTAINER, plain), lambda: _whose(plain, known))
+
+
+def _whose(name: str, known: Known) -> str:
+    container = known.document(Topic.CONTAINER, name)
     if container is None:
         return UNKNOWN
     return known.whose(texts(table(container, "Config"), "Labels"))

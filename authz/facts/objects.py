@@ -13,21 +13,32 @@ from authz.facts.container import reached_containers
 from authz.facts.endpoints import is_users_network
 from authz.facts.facts import Fact
 from authz.facts.known import UNKNOWN, Known
-from authz.facts.members import Document, strings, table, text, texts
+from authz.facts.members import Document, strings, table, tables, text, texts
 from authz.facts.mounts import named_volumes
 from authz.facts.neighbours import whose_container
 from authz.facts.questions import MISSING, Answer, Topic
+from authz.facts.services import attachments, rolled_back
+from authz.facts.task_container import plain_mounts, template_mounts
 
 NEW = "new"
 
 _LOOKED_UP = {
     "container": Topic.CONTAINER,
-    "exec": Topic.EXEC,
     "image": Topic.IMAGE,
     "network": Topic.NETWORK,
     "volume": Topic.VOLUME,
+    "service": Topic.SERVICE,
+    "secret": Topic.SECRET,
+    "config": Topic.CONFIG,
+    "node": Topic.NODE,
 }
-"""Objects that can be asked about; those of a swarm cannot yet."""
+"""Objects that are asked about by what the path calls them."""
+
+_OWNERS = {"exec": Topic.CONTAINER, "task": Topic.SERVICE}
+"""Objects without labels, and what they belong to."""
+
+SPECIFIED = frozenset({Topic.SERVICE, Topic.SECRET, Topic.CONFIG, Topic.NODE})
+"""Objects whose name and labels stand in their Spec."""
 
 
 def object_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
@@ -53,6 +64,9 @@ def object_document(request: ApiRequest, known: Known) -> Answer | None:
     """Return what is known of the object that the path names."""
     if request.operation.object in {"container", "exec"} or request.operation.name == "ImageCommit":
         return target_container(request, known)
+    if request.operation.object == "task":
+        task = known.document(Topic.TASK, path_name(request)) or {}
+        return known.ask(Topic.SERVICE, text(task, "ServiceID")) if task else None
     name = path_name(request)
     # A list of images to save stands in the query; there is no one object then.
     return known.ask(_LOOKED_UP[request.operation.object], name) if name else None
@@ -60,6 +74,8 @@ def object_document(request: ApiRequest, known: Known) -> Answer | None:
 
 def labels_of(topic: Topic, document: Document) -> Mapping[str, str]:
     """Return the labels of an object by its inspect document."""
+    if topic in SPECIFIED:
+        return texts(table(document, "Spec"), "Labels")
     inner = topic in {Topic.CONTAINER, Topic.IMAGE}
     return texts(table(document, "Config") if inner else document, "Labels")
 
@@ -80,6 +96,9 @@ def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
         case "NetworkCreate":
             yield NEW
             yield from _existing(Topic.NETWORK, text(request.body or {}, "Name"), known)
+        case "ServiceCreate":
+            yield NEW
+            yield from _used(request.body or {}, known)
         case "ImageCommit":
             yield NEW
             yield _of_container(target_container(request, known), known)
@@ -88,10 +107,8 @@ def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
             yield from (_of(Topic.IMAGE, name, known) for name in names)
             if not names:
                 yield UNKNOWN
-        case _ if operation.object in {"container", "exec"}:
-            yield _of_container(target_container(request, known), known)
-        case _ if operation.object in _LOOKED_UP:
-            yield _of(_LOOKED_UP[operation.object], path_name(request), known)
+        case _ if operation.object != "none":
+            yield _of_named(request, known)
             yield from _also(request, known)
         case _:
             yield from operation.targets
@@ -103,6 +120,9 @@ def _also(request: ApiRequest, known: Known) -> Iterator[str]:
         body: Document = request.body or {}
         yield whose_container(text(body, "Container"), known)
         yield from _joined([table(body, "EndpointConfig")], known)
+    if request.operation.name == "ServiceUpdate":
+        yield from _used(request.body or {}, known)
+        yield from _used(rolled_back(request, known) or {}, known)
     if request.operation.name == "ImageGet":
         for name in request.query.get("names", ()):
             yield _of(Topic.IMAGE, name, known)
@@ -121,6 +141,23 @@ def _referenced(body: Document, known: Known) -> Iterator[str]:
         if is_users_network(name):
             yield _of(Topic.NETWORK, name, known)
     yield from _joined((table(endpoints, name) for name in endpoints), known)
+
+
+def _used(service: Document, known: Known) -> Iterator[str]:
+    """Yield whose the volumes, networks, secrets and configs are that a service leans on."""
+    spec = table(table(service, "TaskTemplate"), "ContainerSpec")
+    for name in named_volumes({"Mounts": list(plain_mounts(spec))}):
+        yield from _existing(Topic.VOLUME, name, known)
+    yield from (UNKNOWN for _ in template_mounts(spec))
+    for attachment in attachments(service):
+        if is_users_network(text(attachment, "Target")):
+            yield _of(Topic.NETWORK, text(attachment, "Target"), known)
+    for topic, member, key in (
+        (Topic.SECRET, "Secrets", "SecretID"),
+        (Topic.CONFIG, "Configs", "ConfigID"),
+    ):
+        for reference in tables(spec, member):
+            yield _of(topic, text(reference, key), known) if text(reference, key) else UNKNOWN
 
 
 def _joined(endpoints: Iterable[Document], known: Known) -> Iterator[str]:
@@ -145,8 +182,21 @@ def _existing(topic: Topic, name: str, known: Known) -> Iterator[str]:
 
 
 def _of(topic: Topic, name: str, known: Known) -> str:
+    return known.once(("whose", topic, name), lambda: _resolved(topic, name, known))
+
+
+def _resolved(topic: Topic, name: str, known: Known) -> str:
     document = known.document(topic, name)
     return UNKNOWN if document is None else known.whose(labels_of(topic, document))
+
+
+def _of_named(request: ApiRequest, known: Known) -> str:
+    """Say whose the object of the path is; a task is its service's, an exec its container's."""
+    answer = object_document(request, known)
+    if not isinstance(answer, Mapping):
+        return UNKNOWN
+    topic = _OWNERS.get(request.operation.object) or _LOOKED_UP[request.operation.object]
+    return known.whose(labels_of(topic, answer))
 
 
 def _of_container(container: Document | None, known: Known) -> str:

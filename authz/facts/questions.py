@@ -16,6 +16,11 @@ class Topic(StrEnum):
     VOLUME = "volume"
     IMAGE = "image"
     NETWORK = "network"
+    SERVICE = "service"
+    TASK = "task"
+    SECRET = "secret"  # noqa: S105  the kind of an object
+    CONFIG = "config"
+    NODE = "node"
     DAEMON = "daemon"
     """The daemon's own settings (``GET /info``); the key is empty."""
     PATH = "path"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from authz.facts.cluster_volumes import cluster_volume_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.labels import check_labels
@@ -16,3 +17,4 @@ def volume_create_facts(body: Document, known: Known) -> Iterator[Fact]:
     name = text(body, "Name")
     yield volume_fact(name) if name else Fact("volume", ANONYMOUS)
     yield from local_volume_facts(text(body, "Driver"), texts(body, "DriverOpts"), known)
+    yield from cluster_volume_facts(body, "ClusterVolumeSpec", known)

@@ -35,6 +35,10 @@ TIME_LIMIT = 1.5
 
 _OK = 200
 _NOT_FOUND = 404
+_UNAVAILABLE = 503
+
+_OF_SWARM = frozenset({Topic.SERVICE, Topic.TASK, Topic.SECRET, Topic.CONFIG, Topic.NODE})
+"""What only a manager of a swarm has; any other daemon says 503, also to the request itself."""
 
 _NO_ROUTE = "page not found"
 """What the daemon's router says; it knows nothing about any object (moby api/server/server.go)."""
@@ -75,7 +79,7 @@ class DaemonLookups:
             async with asyncio.timeout(self._time_limit):
                 if question.topic is Topic.DAEMON:
                     return await self._of_daemon(where)
-                return await self._ask(where)
+                return await self._ask(where, absent=question.topic in _OF_SWARM)
         except TimeoutError:
             raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
 
@@ -95,7 +99,8 @@ class DaemonLookups:
                 self._daemon = (self._clock() + DAEMON_LASTS, answer)
             return self._daemon[1]
 
-    async def _ask(self, where: str) -> Answer:
+    async def _ask(self, where: str, *, absent: bool = False) -> Answer:
+        """Put a question; ``absent`` says that a daemon without a swarm has no such object."""
         try:
             status, body = await self._get(where)
         except (aiohttp.ClientError, OSError) as error:
@@ -104,7 +109,8 @@ class DaemonLookups:
         if status == _OK:
             return document
         message = document.get("message")
-        if status == _NOT_FOUND and isinstance(message, str) and message not in {"", _NO_ROUTE}:
+        gone = status == _NOT_FOUND or (absent and status == _UNAVAILABLE)
+        if gone and isinstance(message, str) and message not in {"", _NO_ROUTE}:
             return MISSING
         raise LookupFailedError(f"{METHOD} {where}: status {status}")
 

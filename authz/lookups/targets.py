@@ -18,6 +18,11 @@ PATTERNS = {
     Topic.VOLUME: "/volumes/{}",
     Topic.IMAGE: "/images/{}/json",
     Topic.NETWORK: "/networks/{}",
+    Topic.SERVICE: "/services/{}",
+    Topic.TASK: "/tasks/{}",
+    Topic.SECRET: "/secrets/{}",
+    Topic.CONFIG: "/configs/{}",
+    Topic.NODE: "/nodes/{}",
     Topic.DAEMON: "/info",
 }
 """The path of each topic, without a version: the daemon's newest is the fullest answer."""

@@ -26,12 +26,19 @@ SYSTEM_FAILURES = frozenset(
 """Refusals that are the system's fault, not the request's. They read "failed"."""
 
 
-def denial(decision: Decision, subject: str, request_id: str) -> str:
+BUILDKIT = frozenset({"build.session", "build.grpc", "build.buildkit"})
+"""Actions of BuildKit, whose own protocol nobody reads in parts."""
+
+_WHOLE = "; BuildKit is granted as a whole: ask for {}, or build with DOCKER_BUILDKIT=0"
+
+
+def denial(decision: Decision, subject: str, request_id: str, action: str = "") -> str:
     """Say which fact a policy denied, for whom, and by which row.
 
     One failing fact is spelt out, the first that a row denies before one that
     no row allows, and the others are counted; the audit record, which
-    ``request_id`` finds, has them all.
+    ``request_id`` finds, has them all. ``action`` is what was asked for; a
+    build by BuildKit gets a word on what to do.
     """
     failing = [outcome for outcome in decision.outcomes if not outcome.allowed]
     failing.sort(key=lambda outcome: outcome.row is None)
@@ -39,6 +46,8 @@ def denial(decision: Decision, subject: str, request_id: str) -> str:
         return _line("denied", "the request yields no fact that could be allowed", request_id)
     first = _sentence(failing[0], subject)
     rest = f"; {len(failing) - 1} more" if len(failing) > 1 else ""
+    if action in BUILDKIT:
+        rest += _WHOLE.format(action)
     verb = "refused" if decision.effect is Effect.REFUSE else "denied"
     return _line(verb, first, request_id, rest)
 

@@ -173,9 +173,9 @@ def test_a_request_without_version_has_none():
     assert asked(RAW, replace(READ, version=None), REDACTION).version == ""
 
 
-@pytest.mark.parametrize("body", ["none", "opaque"])
+@pytest.mark.parametrize("body", ["none", "opaque", "secret"])
 def test_a_body_that_was_not_read_has_no_digest(body: str):
-    """Swarm secrets and registry credentials are bodies of opaque operations."""
+    """Nor has one that is a secret: whoever guesses it could check the guess."""
     request = replace(READ, operation=replace(CREATE, body=body))
 
     assert asked(RAW, request, REDACTION).body_sha256 == ""

@@ -63,6 +63,9 @@ def test_a_container_is_stored_as_it_was_asked_for():
         ("VolumeCreate", {"Name": "data"}, Question(Topic.VOLUME, "data"), "Options"),
         ("VolumeCreate", {}, Question(Topic.VOLUME, "scratch"), "Driver"),
         ("NetworkCreate", {"Name": "app"}, Question(Topic.NETWORK, "app"), "Driver"),
+        ("ServiceCreate", {"Name": "web"}, Question(Topic.SERVICE, "web"), "Spec"),
+        ("SecretCreate", {"Name": "db"}, Question(Topic.SECRET, OBJECT_ID), "Spec"),
+        ("ConfigCreate", {"Name": "db"}, Question(Topic.CONFIG, "db"), "Spec"),
     ],
 )
 def test_other_objects_are_stored(operation, body, question, member):
@@ -72,6 +75,15 @@ def test_other_objects_are_stored(operation, body, question, member):
     objects.made(operation, a_request("/x", **body))
 
     assert member in objects[question]
+
+
+def test_a_secret_is_not_kept():
+    """As a daemon, which never gives it out again."""
+    objects = ScratchObjects({})
+
+    objects.made("SecretCreate", a_request("/secrets/create", Name="db", Data="aGk="))
+
+    assert objects[Question(Topic.SECRET, "db")] == {"ID": OBJECT_ID, "Spec": {"Name": "db"}}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]"])

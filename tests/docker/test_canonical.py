@@ -203,6 +203,16 @@ def test_an_attach_has_no_body_to_be_shown(state):
     assert (request.operation.name, request.body) == ("ContainerAttach", None)
 
 
+def test_a_login_that_is_not_shown_is_opaque():
+    """Most engines show it to no plugin; one that is shown is read."""
+    hidden = read("POST", "/v1.45/auth", body=b"", state=UNSEEN)
+    shown = read("POST", "/v1.45/auth", body={"serveraddress": "r.example"})
+
+    assert (hidden.opaque, hidden.body) == ("auth", None)
+    assert (shown.opaque, shown.body) == ("", {"serveraddress": "r.example"})
+    assert refused("POST", "/v1.45/auth", body=b"").reason is Reason.BODY_INCOMPLETE
+
+
 @pytest.mark.parametrize("state", list(BodyState))
 @pytest.mark.parametrize("operation", operations("opaque"), ids=lambda row: row.name)
 def test_an_opaque_body_is_left_alone(operation, state):

@@ -308,3 +308,79 @@ def test_json_in_a_parameter_reads_one_way(name, value, problem):
 def test_json_in_a_parameter_is_kept_as_text(value):
     """What it says is the business of facts."""
     assert query("ImageBuild", ("buildargs", value))[0] == {"buildargs": (value,)}
+
+
+@pytest.mark.parametrize(
+    ("name", "document", "read"),
+    [
+        ("PluginPull", [{"name": "network"}], [{"Name": "network"}]),
+        ("PluginPull", [], []),
+        ("PluginPull", None, None),
+        ("PluginSet", ["a=1", None], ["a=1", ""]),
+    ],
+)  # fmt: skip
+def test_a_body_may_be_a_list(name, document, read):
+    """Its elements are read like those of any list; clients send null for none."""
+    assert body(document, name) == (read, ())
+
+
+def test_unknown_members_of_elements_are_named_below_the_body():
+    """A list has no name of its own."""
+    assert body([{"Foo": 1}], "PluginPull") == ([{}], ("body.Foo",))
+
+
+def test_a_list_is_no_object():
+    """Nor the other way round."""
+    with pytest.raises(RefusedError, match="body is an object; expected a list"):
+        body({}, "PluginPull")
+    with pytest.raises(RefusedError, match="body is a list; expected an object"):
+        body([], "ServiceCreate")
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("SwarmUnlock", {"UnlockKey": 4711}),
+        ("SecretCreate", {"Name": "a", "Data": 4711}),
+        ("SwarmInit", {"Spec": {"CAConfig": {"ForceRotate": "4711; expected"}}}),
+        ("SwarmInit", {"Spec": {"CAConfig": {"ForceRotate": -4711}}}),
+        ("PluginSet", [4711]),
+        ("PluginSet", "4711"),
+        ("SystemAuth", "4711"),
+    ],
+)
+def test_a_refusal_does_not_quote_a_secret(name, document):
+    """What is wrong with it is told by its place."""
+    with pytest.raises(RefusedError) as refusal:
+        body(document, name)
+
+    assert "4711" not in refusal.value.detail
+    assert refusal.value.detail.endswith(" is not what it should be, and is not shown")
+
+
+def test_a_refusal_of_a_secret_still_says_what_is_ambiguous():
+    """The names of members are no secret."""
+    with pytest.raises(RefusedError, match='has the members "Data" and "data"'):
+        body({"Data": "a", "data": "b"}, "SecretCreate")
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1, 0, -1e30])
+def test_a_float_is_a_number(ratio):
+    """Go takes any number for one."""
+    document = {"UpdateConfig": {"MaxFailureRatio": ratio}}
+
+    assert body(document, "ServiceCreate") == (document, ())
+
+
+@pytest.mark.parametrize("ratio", ["1", True, 1e39, -1e39])
+def test_a_float_has_a_range(ratio):
+    """Beyond it Go refuses the document."""
+    with pytest.raises(RefusedError, match=r"UpdateConfig\.MaxFailureRatio is "):
+        body({"UpdateConfig": {"MaxFailureRatio": ratio}}, "ServiceCreate")
+
+
+def test_bytes_are_a_text():
+    """A list of numbers, which Go takes too, is refused."""
+    assert body({"Data": "aGk="}, "ConfigCreate") == ({"Data": "aGk="}, ())
+    with pytest.raises(RefusedError, match="Data is not what it should be"):
+        body({"Data": [1]}, "ConfigCreate")

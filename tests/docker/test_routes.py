@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from authz.docker.routes import load_operations, match
+from authz.docker.routes import load_operations, match, newest
 
 NARROW = {"services", "nodes", "tasks", "secrets", "configs", "debug"}
 REACHABLE = [row for row in load_operations() if row.path != "*" and row.method != "GRPC"]
@@ -165,3 +165,8 @@ def test_a_row_is_read_with_its_types():
     assert create.targets == {"new", "own", "tenant", "foreign", "unowned", "unknown"}
     assert create.required
     assert not next(row for row in load_operations() if row.name == "ImageCommit").required
+
+
+def test_the_tables_know_a_newest_version():
+    """What comes after it may mean something else."""
+    assert newest() == max(row.last for row in load_operations()) >= (1, 55)

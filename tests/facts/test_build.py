@@ -2,6 +2,7 @@
 
 import pytest
 
+from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
 from authz.facts.build import describe, questions
 from authz.facts.known import FactSettings
@@ -54,12 +55,15 @@ def test_what_could_not_be_read_is_said():
     ]
 
 
-@pytest.mark.parametrize(("version", "said"), [((1, 39), True), ((1, 40), False), (None, False)])
-def test_an_old_version_is_said(version, said):
-    """Its defaults are weaker."""
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [((1, 39), True), ((1, 40), False), (newest(), False), ((1, 99), True), (None, False)],
+)
+def test_a_version_outside_the_tables_is_said(version, said):
+    """Old ones have weaker defaults, and what newer ones mean is not known."""
     request = an_api_request(operation_named("SystemPing"), version=version)
 
-    assert ("api.version:1.39" in facts(request)) is said
+    assert any(fact.startswith("api.version:") for fact in facts(request)) is said
 
 
 def test_each_fact_is_said_once():
@@ -302,3 +306,38 @@ def test_questions_lead_to_further_questions():
 def test_a_request_that_will_be_refused_asks_nothing():
     """The daemon is left alone."""
     assert questions(create(a_create(Binds=["x"], Mounts=[{"Type": "Bind"}])), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("request_", "fact"),
+    [
+        (a_call("CheckpointCreate", "web", {"CheckpointDir": "/srv/./x"}), "checkpoint.dir:/srv/x"),
+        (a_call("SystemAuth", body={}), "registry.login:docker.io"),
+        (a_call("VolumeUpdate", "v", {"Spec": {}}), "volume.cluster:on"),
+        (a_call("SwarmInit", body={"ForceNewCluster": True}), "swarm.force:true"),
+        (a_call("SwarmJoin", body={"RemoteAddrs": ["a:1"]}), "swarm.remote:a:1"),
+        (a_call("SwarmUpdate", body={}), "swarm.autolock:off"),
+        (a_call("NodeUpdate", "n", {"Role": "manager"}), "node.role:manager"),
+        (a_call("ServiceCreate", body={"Mode": {"Global": {}}}), "service.mode:global"),
+        (a_call("ServiceUpdate", "s", {"Mode": {"Global": {}}}), "service.mode:global"),
+        (a_call("SecretCreate", body={"Name": "db"}), "secret:db"),
+        (a_call("SecretUpdate", "x", {"Name": "db"}), "secret:db"),
+        (a_call("ConfigCreate", body={"Name": "db"}), "config:db"),
+        (a_call("ConfigUpdate", "x", {"Name": "db"}), "config:db"),
+        (a_call("PluginPull", body=[{"Name": "n"}]), "plugin.privilege:n="),
+        (a_call("PluginUpgrade", "x", [{"Name": "n"}]), "plugin.privilege:n="),
+        (a_call("PluginSet", "x", ["a=b"]), "plugin.setting:a"),
+    ],
+)
+def test_bodies_of_the_swarm_and_of_plugins_are_described(request_, fact):
+    """Nothing of them is unread."""
+    found = facts(request_)
+
+    assert fact in found
+    assert not any(known.startswith("body.opaque:") for known in found)
+
+
+def test_a_checkpoint_s_folder_is_absolute():
+    """In the body as in a query."""
+    with pytest.raises(RefusedError, match="CheckpointDir 'x' is not absolute"):
+        facts(a_call("CheckpointCreate", "web", {"CheckpointDir": "x"}))

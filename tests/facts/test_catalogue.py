@@ -59,8 +59,8 @@ def test_what_core_allows_is_a_value_of_the_kind(kind):
 def test_unknown_is_a_value_of_some_kinds():
     """Elsewhere a row that writes it would never match."""
     assert catalogue().pattern_problem("image", "unknown") is None
-    assert catalogue().pattern_problem("bind", "unknown") == (
-        'the value of bind is never "unknown"',
+    assert catalogue().pattern_problem("device", "unknown") == (
+        'the value of device is never "unknown"',
         "",
     )
 

@@ -110,3 +110,40 @@ def test_labels_of_a_wrong_type_are_refused():
 
     with pytest.raises(RefusedError, match="Labels is not an object of texts"):
         conditions(a_call("ContainerStart", "web"), known)
+
+
+SERVICE = {
+    "Spec": {
+        "Name": "web",
+        "Labels": {"app": "x"},
+        "TaskTemplate": {"ContainerSpec": {"Image": "nginx:1"}},
+    }
+}
+OF_SERVICE = {"image": NGINX, "name": "web", "label.*": "", "label.app": "x"}
+
+
+def test_a_service_and_its_tasks():
+    """A task is asked about by its service."""
+    known = a_known(service={"s1": SERVICE}, task={"t1": {"ServiceID": "s1"}})
+
+    assert conditions(a_call("ServiceCreate", body=SERVICE["Spec"]), known) == OF_SERVICE
+    assert conditions(a_call("ServiceUpdate", "s1", {}), known) == OF_SERVICE
+    assert conditions(a_call("TaskLogs", "t1"), known) == OF_SERVICE
+    assert conditions(a_call("TaskLogs", "t2"), known) == {}
+
+
+@pytest.mark.parametrize("kind", ["secret", "config"])
+def test_what_a_swarm_keeps(kind):
+    """By the name in its definition."""
+    known = a_known(**{kind: {"x": {"Spec": {"Name": "db", "Labels": None}}}})
+    made = a_call(f"{kind.capitalize()}Create", body={"Name": "db"})
+
+    assert conditions(made, known) == NOTHING | {"name": "db"}
+    assert conditions(a_call(f"{kind.capitalize()}Delete", "x"), known) == NOTHING | {"name": "db"}
+
+
+def test_a_node_is_called_like_its_host():
+    """The name in its definition is mostly empty."""
+    known = a_known(node={"n1": {"Spec": {}, "Description": {"Hostname": "box"}}})
+
+    assert conditions(a_call("NodeInspect", "n1"), known) == NOTHING | {"name": "box"}

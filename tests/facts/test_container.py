@@ -170,6 +170,24 @@ def test_what_another_container_may_do_is_told(host):
     )
 
 
+def test_a_container_is_described_once():
+    """However often and by whichever slash it is named."""
+    assert list(reached_containers({"VolumesFrom": ["web", "/web:ro"], "PidMode": "host"})) == [
+        "web"
+    ]
+
+
+def test_sharing_with_very_many_containers_is_refused():
+    """Each of them would have to be described."""
+    many = [f"c{n}" for n in range(17)]
+
+    assert len(reached_containers({"VolumesFrom": many[:16]})) == 16
+    with pytest.raises(RefusedError, match="shares with more than 16 others") as error:
+        created(VolumesFrom=many)
+
+    assert error.value.reason is Reason.TOO_MANY_FACTS
+
+
 def test_a_container_that_is_not_there_reaches_nothing():
     """Whose it is is unknown, which no row covers by accident."""
     known = a_known(image=NGINX, container={"web": MISSING})

@@ -40,6 +40,17 @@ def test_missing_is_an_answer_without_a_document():
     assert not known.pending
 
 
+def test_what_is_dear_is_made_once():
+    """For each key."""
+    known = Known()
+    made = []
+
+    for key in ("a", "b", "a"):
+        known.once((key,), lambda key=key: made.append(key))
+
+    assert made == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("labels", "whose"),
     [

@@ -3,7 +3,7 @@
 import pytest
 
 from authz.errors import Reason, RefusedError
-from authz.facts.labels import check_labels
+from authz.facts.labels import check_labels, check_new_labels
 
 
 @pytest.mark.parametrize("name", ["dockgate.owner", "dockgate.", "Dockgate.Owner", "DOCKGATE.x"])
@@ -19,3 +19,11 @@ def test_reserved_labels_are_refused(name):
 def test_other_labels_are_the_callers(name):
     """Whatever does not begin with the prefix."""
     check_labels([name], "Labels")
+
+
+def test_an_update_may_send_back_what_is_there():
+    """Another value, or another label, is refused."""
+    check_new_labels({"dockgate.owner": "a", "x": "y"}, {"dockgate.owner": "a"}, "Labels")
+    for stored in ({}, {"dockgate.owner": "b"}):
+        with pytest.raises(RefusedError, match="Labels has the label"):
+            check_new_labels({"dockgate.owner": "a"}, stored, "Labels")

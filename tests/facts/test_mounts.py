@@ -259,6 +259,15 @@ def test_a_mounted_image():
     assert facts(Mounts=[{"Type": "image", "Source": "beef"}]) == ["mount.image:unknown"]
 
 
+def test_a_volume_that_reaches_too_much_is_refused():
+    """Nobody judges that, and it is not read to its end."""
+    layers = ":".join(["/srv"] * 2000)
+    stored = {"Options": {"type": "overlay", "device": "x", "o": f"lowerdir={layers}:/etc"}}
+
+    with pytest.raises(RefusedError, match="volume 'db' reaches more than 2000 places"):
+        facts(known=a_known(volume={"db": stored}), Binds=["db:/x:ro"])
+
+
 def test_the_volumes_that_are_mounted_by_name():
     """In both spellings; host paths and volumes without a name are none."""
     host = {

@@ -32,6 +32,15 @@ THERE = {
     },
     "volume": {"mine": {"Labels": OWN}, "his": {"Labels": FOREIGN}, "new": MISSING},
     "network": {"mine": {"Labels": OWN}, "his": {"Labels": FOREIGN}, "new": MISSING},
+    "service": {
+        "s1": {"Spec": {"Labels": FOREIGN}},
+        "s2": {"Spec": {"Labels": OWN}, "PreviousSpec": {"Networks": [{"Target": "his"}]}},
+        "gone": MISSING,
+    },
+    "task": {"t1": {"ServiceID": "s1"}, "t2": {"ServiceID": ""}},
+    "secret": {"mine": {"Spec": {"Labels": OWN}}, "his": {"Spec": {"Labels": FOREIGN}}},
+    "config": {"his": {"Spec": {"Labels": FOREIGN}}, "gone": MISSING},
+    "node": {"n1": {"Spec": {"Labels": None}}},
     "image": {"mine": {"Config": {"Labels": OWN}}, "plain": {"Config": None}, "gone": MISSING},
 }
 
@@ -59,7 +68,16 @@ def whose(request):
         (a_call("NetworkDelete", "mine"), "own"),
         (a_call("ImageDelete", "mine"), "own"),
         (a_call("ImageDelete", "plain"), "unowned"),
-        (a_call("ServiceDelete", "s1"), "unknown"),
+        (a_call("ServiceDelete", "s1"), "foreign"),
+        (a_call("ServiceDelete", "gone"), "unknown"),
+        (a_call("ServiceUpdate", "s2", {}), "own"),
+        (a_call("TaskInspect", "t1"), "foreign"),
+        (a_call("TaskLogs", "t2"), "unknown"),
+        (a_call("TaskLogs", "nobody-asked"), "unknown"),
+        (a_call("SecretUpdate", "mine", {}), "own"),
+        (a_call("ConfigInspect", "his"), "foreign"),
+        (a_call("NodeUpdate", "n1", {}), "unowned"),
+        (a_call("SecretCreate", body={}), "new"),
         (a_call("ContainerList"), "list"),
         (a_call("SystemPing"), "host"),
         (a_call("ImageCreate", fromImage="nginx"), "new"),
@@ -198,3 +216,36 @@ def test_labels_of_objects():
     assert labels_of(Topic.CONTAINER, a_stored_container({"a": "b"})) == {"a": "b"}
     assert labels_of(Topic.VOLUME, {"Labels": {"a": "b"}}) == {"a": "b"}
     assert labels_of(Topic.NETWORK, {"Labels": None}) == {}
+
+
+def a_service(networks=(), **spec):
+    """Return the body of a service."""
+    joined = [{"Target": name} for name in networks]
+    return {"TaskTemplate": {"ContainerSpec": spec, "Networks": joined}}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (a_service(), {"new"}),
+        (a_service(["mine", "host"]), {"new", "own"}),
+        (a_service(["new"]), {"new", "unknown"}),
+        (a_service(Secrets=[{"SecretID": "his"}]), {"new", "foreign"}),
+        (a_service(Secrets=[{"SecretName": "his"}]), {"new", "unknown"}),
+        (a_service(Configs=[{"ConfigID": "gone"}]), {"new", "unknown"}),
+        (a_service(Mounts=[{"Type": "VOLUME", "Source": "his"}]), {"new", "foreign"}),
+        (a_service(Mounts=[{"Type": "volume", "Source": "new"}]), {"new"}),
+        (a_service(Mounts=[{"Type": "volume", "Source": "{{.Node.ID}}"}]), {"new", "unknown"}),
+    ],
+)
+def test_what_a_service_leans_on(body, expected):
+    """Volumes, networks, secrets and configs; a template may become anybody's volume."""
+    assert whose(a_call("ServiceCreate", body=body)) == expected
+
+
+def test_what_an_update_of_a_service_leans_on():
+    """In the definition that is sent, and in the one that a rollback brings back."""
+    body = a_service(Secrets=[{"SecretID": "his"}])
+
+    assert whose(a_call("ServiceUpdate", "s2", body)) == {"own", "foreign"}
+    assert whose(a_call("ServiceUpdate", "s2", {}, rollback="previous")) == {"own", "foreign"}

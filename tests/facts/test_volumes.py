@@ -52,3 +52,8 @@ def test_reserved_labels_are_refused():
     """Nobody says whose a volume is but Dockgate."""
     with pytest.raises(RefusedError, match=r"Labels has the label 'dockgate\.owner'"):
         facts(Labels={"dockgate.owner": "user:bob"})
+
+
+def test_a_volume_of_the_swarm():
+    """It is told beside the volume that it is."""
+    assert facts(Name="data", ClusterVolumeSpec={}) == ["volume:data", "volume.cluster:on"]

@@ -153,6 +153,23 @@ async def test_any_other_status_is_a_failure(start, status):
         await lookups.answer(WEB)
 
 
+@pytest.mark.parametrize("topic", ["service", "task", "secret", "config", "node"])
+async def test_a_daemon_without_a_swarm_has_none_of_its_objects(start, topic):
+    """It says so with a status of its own, as it will to the request itself."""
+    _, lookups = await start(says(503, {"message": "This node is not a swarm manager."}))
+
+    assert await lookups.answer(Question(Topic(topic), "web")) is MISSING
+
+
+@pytest.mark.parametrize("document", [{}, {"message": ""}, {"message": 1}])
+async def test_a_503_without_a_word_is_a_failure(start, document):
+    """Something in between may say so, too."""
+    _, lookups = await start(says(503, document))
+
+    with pytest.raises(LookupFailedError, match="GET /nodes/web: status 503"):
+        await lookups.answer(Question(Topic.NODE, "web"))
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(start, status):
     """The daemon redirects unclean paths; the clean one is another question."""

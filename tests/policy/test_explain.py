@@ -1,5 +1,7 @@
 """The one line that a caller reads."""
 
+import pytest
+
 from authz.errors import Location, Reason
 from authz.facts.facts import Fact
 from authz.policy.decision import Decision, Effect, Outcome, Row, Word
@@ -112,3 +114,33 @@ def test_a_line_is_never_longer_than_a_kibibyte():
 
     assert len(line.encode()) <= LIMIT
     assert line.endswith("...; request 01J")
+
+
+@pytest.mark.parametrize("action", ["build.session", "build.grpc", "build.buildkit"])
+def test_a_denied_build_says_what_to_do(action: str):
+    """BuildKit sends nothing that could be judged in parts."""
+    decision = denied(Outcome(Fact("body.opaque", "session"), None))
+
+    line = denial(decision, "user:a", "01J", action)
+
+    assert line == (
+        "dockgate: denied: body.opaque:session for user:a: no row allows it; BuildKit is granted "
+        f"as a whole: ask for {action}, or build with DOCKER_BUILDKIT=0; request 01J"
+    )
+
+
+def test_what_to_do_is_said_however_long_the_fact_is():
+    """It is never cut, and the line stays within its limit."""
+    decision = denied(Outcome(Fact("image.name", "x" * 2000), None))
+
+    line = denial(decision, "user:a", "01J", "build.buildkit")
+
+    assert len(line.encode()) == LIMIT
+    assert "build with DOCKER_BUILDKIT=0; request 01J" in line
+
+
+def test_other_builds_have_no_such_word():
+    """The classic builder is judged by its parameters."""
+    decision = denied(Outcome(Fact("body.opaque", "build"), None))
+
+    assert "BuildKit" not in denial(decision, "user:a", "01J", "build.run")

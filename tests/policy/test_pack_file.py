@@ -90,3 +90,19 @@ def test_what_may_not_stand_in_a_pack(row):
     (entry,) = entries(f"{row}\n", "packs/mine.csv")
 
     assert place_problems(entry)
+
+
+def test_rows_of_a_pack_stand_in_its_own_file():
+    """Elsewhere they would change it for one bundle only."""
+    (entry,) = entries("p, pack:mine, *, *, bind:/x, *, deny\n", "policy.csv")
+
+    (problem,) = place_problems(entry)
+
+    assert problem.suggestion == "packs/mine.csv"
+
+
+def test_a_misspelt_word_is_somebody_else_s_to_tell():
+    """One mistake is told once."""
+    (entry,) = entries("p, pack:mine, *, *, bind:/x, *, alow\n", "packs/mine.csv")
+
+    assert place_problems(entry) == []

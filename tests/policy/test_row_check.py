@@ -95,8 +95,8 @@ def test_what_is_in_order(row: str):
             *('no request of "container.create" yields "exec.privileged"', "container.exec"),
         ),
         (
-            *("p, *, *, container.*, plugin.privilege:network=host, *, deny", 40, 12),
-            *('no request of "container.*" yields', "plugin.pull or plugin.upgrade"),
+            *("p, *, *, container.*, build.cgroup:/, *, deny", 36, 1),
+            *('no request of "container.*" yields', "build.buildkit or build.run"),
         ),
         # values that no request has
         (
@@ -122,7 +122,7 @@ def test_what_is_in_order(row: str):
         (*("p, *, *, *, privileged:yes, *, deny", 24, 3), *("yes", "true")),
         (*("p, *, *, *, mem.limit:9g-3g, *, deny", 23, 5), *("9g-3g", "3g-9g")),
         (
-            *("p, *, *, *, bind:unknown, *, deny", 18, 7),
+            *("p, *, *, *, device:unknown, *, deny", 20, 7),
             *("unknown", None),
         ),
         # when

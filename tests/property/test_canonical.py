@@ -75,8 +75,8 @@ def is_read_or_refused(raw, max_body=256 * 1024):
     return (
         isinstance(found, ApiRequest)
         and found.operation.method == raw.method
-        and found.opaque == found.operation.opaque
-        and (found.body is None or found.operation.body == "json")
+        and found.opaque == (found.operation.opaque if found.body is None else "")
+        and (found.body is None or found.operation.body in {"json", "secret"})
     )
 
 
