@@ -12,6 +12,7 @@ TESTED_ELSEWHERE = {
     "cli/routes.py": "tests/cli/test_routes.py, or test_check.py beside it",
     "facts/facts.py": "values without behaviour",
     "facts/questions.py": "values without behaviour",
+    "policy/asking.py": "values without behaviour",
     "policy/decision.py": "values; tests/policy/test_combine.py decides with them",
     "wire/evidence.py": "values without behaviour",
     "wire/raw.py": "values without behaviour",

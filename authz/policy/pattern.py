@@ -18,7 +18,7 @@ from typing import Final
 
 from authz.facts.catalogue import catalogue
 from authz.facts.facts import Fact
-from authz.policy.comparison import UNKNOWN, Match, Shape, comparison, either, shape_of
+from authz.policy.comparison import UNKNOWN, Comparison, Shape, comparison, either, shape_of
 from authz.policy.glob import is_literal
 from authz.policy.number import NumberError
 from authz.policy.placeholder import NAMES, Fill, has_placeholder, touching, unknown_placeholder
@@ -52,7 +52,7 @@ class Alternative:
     kind: str
     text: str
     offset: int
-    matches: Match = field(compare=False, repr=False)
+    matches: Comparison = field(compare=False, repr=False)
 
     @property
     def literal(self) -> bool:

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from authz.errors import Reason, RefusedError
 from authz.facts.facts import Facts
 from authz.identity.identity import Identity, Proof
+from authz.policy.asking import Asking
+from authz.policy.bucket import SHOWN
 from authz.policy.bundle import Bundle
-from authz.policy.casbin_engine import Asking, Engine
 from authz.policy.combine import combine
-from authz.policy.decision import Decision, Outcome, Row, Word
+from authz.policy.compiled import Engine
+from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.placeholder import fill_for
 from authz.policy.roles import Roles
 from authz.policy.subject import CALLERS, GROUPED, type_of
 from authz.policy.vocabulary import vocabulary
 
-MAX_NEAREST = 5
+MAX_NEAREST = SHOWN
 """Rows that are shown as the nearest ones."""
 
 
@@ -60,14 +62,7 @@ class Snapshot:
     def _nearest(self, asking: Asking, outcomes: Iterable[Outcome]) -> tuple[Row, ...]:
         """Return allow rows of this caller that speak of a kind, but not of its value."""
         kinds = {outcome.fact.kind for outcome in outcomes if outcome.row is None}
-        if not kinds:
-            return ()
-        allowing = (
-            rule.row
-            for rule, _ in self.engine.candidates(asking)
-            if rule.row.word is Word.ALLOW and kinds & rule.pattern.kinds
-        )
-        return tuple(row for row, _ in zip(allowing, range(MAX_NEAREST), strict=False))
+        return self.engine.nearest(asking, kinds, MAX_NEAREST) if kinds else ()
 
 
 def compile_snapshot(bundle: Bundle) -> Snapshot:

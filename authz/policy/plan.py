@@ -1,0 +1,132 @@
+"""What one caller needs of an index: for each kind of fact the buckets that speak of him.
+
+A plan is made for a caller, a tenant and an action, and looks a kind up when it
+is first asked for. It holds nothing of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+from authz.policy.bucket import Bucket, Filling
+from authz.policy.comparison import UNKNOWN
+from authz.policy.decision import Row
+from authz.policy.entry import Entries, sealed
+from authz.policy.pattern import EVERYTHING, NAMED_ONLY
+from authz.policy.placeholder import Fill
+from authz.policy.ranges import Ranges
+from authz.policy.rule import TAKING
+
+Block = Mapping[str, Bucket]
+"""The rows of one subject, tenant and action by kind; those for every kind under ``**``."""
+
+_MERGED: Final = 64
+"""Rows without an index that are merged into one list for a caller."""
+_END: Final = 1 << 62
+
+
+class Settled(NamedTuple):
+    """The row that settles a value, and a stronger one of which it is not known if it does."""
+
+    certain: Row | None
+    doubtful: Row | None
+
+
+class Lookup:
+    """The buckets of one caller for one kind."""
+
+    __slots__ = ("_always", "_exact", "_prefixes", "_ranges")
+
+    def __init__(self, buckets: Sequence[Bucket]) -> None:
+        always = [bucket.always for bucket in buckets if bucket.always]
+        if sum(map(len, always)) <= _MERGED:
+            always = [sealed(chain.from_iterable(always))] if always else []
+        self._always: list[Entries] = always
+        self._exact = [bucket.exact for bucket in buckets if bucket.exact]
+        self._prefixes = [(each.lengths, each.prefixes) for each in buckets if each.lengths]
+        self._ranges: list[Ranges] = [bucket.ranges for bucket in buckets if bucket.ranges]
+
+    def settle(self, value: str, holds: Mapping[str, bool | None]) -> Settled:
+        """Find the strongest row that matches; ``holds`` answers for conditions.
+
+        INVARIANT: entries of a list come in order, and a list is left as soon
+        as what follows is weaker than what was found.
+        """
+        certain = doubtful = None
+        first = doubt = _END
+        for entries in self._found(value):
+            for order, match, when, row in entries:
+                if order >= first:
+                    break
+                answer = True if match is None else match(value)
+                if answer is False:
+                    continue
+                if when is not None:
+                    held = holds[when]
+                    if held is False:
+                        continue
+                    answer = answer and held
+                if answer:
+                    first, certain = order, row
+                    break
+                if order < doubt and row.word in TAKING:
+                    doubt, doubtful = order, row
+        return Settled(certain, doubtful if doubt < first else None)
+
+    def _found(self, value: str) -> list[Entries]:
+        found = [entries for exact in self._exact if (entries := exact.get(value))]
+        if value == UNKNOWN:
+            return found
+        found += self._always
+        size = len(value)
+        for lengths, prefixes in self._prefixes:
+            for length in lengths:
+                if length > size:
+                    break
+                if entries := prefixes.get(value[:length]):
+                    found.append(entries)
+        for ranges in self._ranges:
+            found += ranges.at(value)
+        return found
+
+
+class Plan:
+    """What the rows say to one caller who asks for one action in one tenant."""
+
+    __slots__ = ("_blocks", "_fill", "_lookups")
+
+    def __init__(self, blocks: Sequence[Block], fill: Fill) -> None:
+        self._blocks = blocks
+        self._fill = fill
+        self._lookups: dict[str, Lookup] = {}
+
+    def lookup(self, kind: str) -> Lookup:
+        """Return what is said of a kind. Two threads may make it twice, to the same effect."""
+        found = self._lookups.get(kind)
+        if found is None:
+            found = self._lookups[kind] = self._made(kind)
+        return found
+
+    def allowing(self, kinds: Iterable[str]) -> list[Row]:
+        """Return the first rows that allow something of these kinds, the first one first."""
+        found = dict(
+            chain.from_iterable(bucket.allowing for kind in kinds for bucket in self._buckets(kind))
+        )
+        return [found[order] for order in sorted(found)]
+
+    def _made(self, kind: str) -> Lookup:
+        buckets = self._buckets(kind)
+        if kind not in NAMED_ONLY:
+            buckets += self._buckets(EVERYTHING)
+        templates = [template for bucket in buckets for template in bucket.templates]
+        if templates:
+            filling = Filling()
+            for template in templates:
+                filling.fill(template, self._fill)
+            buckets.append(filling.bucket())
+        return Lookup(buckets)
+
+    def _buckets(self, kind: str) -> list[Bucket]:
+        return [bucket for block in self._blocks if (bucket := block.get(kind))]
