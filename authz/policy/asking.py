@@ -6,13 +6,15 @@ Every engine takes it, and knows nothing else of the caller.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from authz.policy.placeholder import Fill
 
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+
+class Asking(NamedTuple):
     """Who asks for what, and when: everything but the fact itself.
 
     ``held`` is the closure of the caller, ``names`` what stands for the action
@@ -23,6 +25,6 @@ class Asking:
     held: frozenset[str]
     domain: str
     names: frozenset[str]
-    fill: Fill = field(default_factory=Fill)
-    context: Mapping[str, str] = field(default_factory=dict)
+    fill: Fill = Fill()
+    context: Mapping[str, str] = NOTHING
     doubtful: bool = True

@@ -11,7 +11,7 @@ policy, which it would evaluate once with empty fields.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
 from typing import Any, Final
@@ -111,7 +111,7 @@ class Engine:
             return Outcome(fact, None)
         doubt = rule.doubt(fact, asking)
         if doubt:
-            certain = self._first(replace(asking, doubtful=False), fact, lines)
+            certain = self._first(asking._replace(doubtful=False), fact, lines)
             if certain is None or certain.row.word is not rule.row.word:
                 return Outcome(fact, rule.row.word, rule.row, doubt)
             rule = certain
@@ -123,7 +123,8 @@ class Engine:
             return None
         with _CASBIN:
             self._enforcer.model["p"]["p"].policy = lines
-            answer = self._enforcer.enforce_ex(asking, asking.domain, asking, fact, asking)
+            asked = _Question(asking)
+            answer = self._enforcer.enforce_ex(asked, asking.domain, asked, fact, asked)
         allowed, line = answer
         if not line:
             return None
@@ -133,25 +134,34 @@ class Engine:
         return rule
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Who asks, closed: Casbin's evaluator walks through every tuple that it sees."""
+
+    asking: Asking
+
+
 class _Held:
     """``g``: whether a caller holds a role, answered from its closure."""
 
-    def has_link(self, asking: Asking, role: str, _domain: str) -> bool:
-        return role in asking.held
+    def has_link(self, question: _Question, role: str, _domain: str) -> bool:
+        return role in question.asking.held
 
 
 class _Grouped:
     """``g2``: whether a name stands for the action asked for."""
 
-    def has_link(self, asking: Asking, name: str) -> bool:
-        return name in asking.names
+    def has_link(self, question: _Question, name: str) -> bool:
+        return name in question.asking.names
 
 
-def _fact(fact: Fact, cell: Cell, asking: Asking) -> bool:
+def _fact(fact: Fact, cell: Cell, question: _Question) -> bool:
+    asking = question.asking
     return _holds(cell.rule.pattern.verdict(fact, asking.fill), cell.rule, asking)
 
 
-def _when(asking: Asking, cell: Cell) -> bool:
+def _when(question: _Question, cell: Cell) -> bool:
+    asking = question.asking
     return _holds(cell.rule.condition.verdict(asking.context), cell.rule, asking)
 
 

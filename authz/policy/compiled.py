@@ -57,7 +57,7 @@ class Engine:
         holds = _Holds(self._conditions, asking.context)
         found = []
         for fact in facts:
-            row, doubtful = plan.lookup(fact.kind).settle(fact.value, holds)
+            row, doubtful = plan[fact.kind].settle(fact.value, holds)
             if doubtful is not None and (row is None or row.word is not doubtful.word):
                 error = rule_of(doubtful).doubt(fact, asking)
                 found.append(Outcome(fact, doubtful.word, doubtful, error))
@@ -111,7 +111,6 @@ class _Holds(dict[str, bool | None]):
     __slots__ = ("_conditions", "_context")
 
     def __init__(self, conditions: Mapping[str, Condition], context: Mapping[str, str]) -> None:
-        super().__init__()
         self._conditions = conditions
         self._context = context
 

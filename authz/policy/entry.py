@@ -7,6 +7,7 @@ has one. It knows no kinds and no callers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from authz.policy.decision import Row
@@ -19,17 +20,29 @@ Entry = tuple[int, Match | None, str | None, Row]
 Entries = tuple[Entry, ...]
 
 
-class Glob:
-    """A glob that is compiled when it is first asked, and kept: there is no cache to outgrow."""
+_WILD = re.compile(r"[*?]+")
 
-    __slots__ = ("_fits", "_text")
+
+class Glob:
+    """A glob that is compiled when it is first needed, and kept: there is no cache to outgrow.
+
+    A value without the longest run of plain characters is none of its values,
+    and most are told by that alone.
+    """
+
+    __slots__ = ("_fits", "_run", "_text")
 
     def __init__(self, text: str) -> None:
+        runs = _WILD.split(text)
+        runs[-2:] = [run.removesuffix("/") for run in runs[-2:]]  # /x/** is /x as well
+        self._run = max(runs, key=len)
         self._text = text
         self._fits: Callable[[str], object] | None = None
 
     def __call__(self, value: str) -> bool:
         """Say whether the value as a whole fits."""
+        if self._run not in value:
+            return False
         fits = self._fits
         if fits is None:
             fits = self._fits = compile_glob.__wrapped__(self._text).fullmatch

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from authz.policy.bucket import Bucket, Filling
 from authz.policy.comparison import UNKNOWN
@@ -27,13 +27,6 @@ _MERGED: Final = 64
 _END: Final = 1 << 62
 
 
-class Settled(NamedTuple):
-    """The row that settles a value, and a stronger one of which it is not known if it does."""
-
-    certain: Row | None
-    doubtful: Row | None
-
-
 class Lookup:
     """The buckets of one caller for one kind."""
 
@@ -48,8 +41,10 @@ class Lookup:
         self._prefixes = [(each.lengths, each.prefixes) for each in buckets if each.lengths]
         self._ranges: list[Ranges] = [bucket.ranges for bucket in buckets if bucket.ranges]
 
-    def settle(self, value: str, holds: Mapping[str, bool | None]) -> Settled:
-        """Find the strongest row that matches; ``holds`` answers for conditions.
+    def settle(self, value: str, holds: Mapping[str, bool | None]) -> tuple[Row | None, Row | None]:
+        """Return the strongest row that matches, and a stronger one that may match or not.
+
+        ``holds`` answers for conditions.
 
         INVARIANT: entries of a list come in order, and a list is left as soon
         as what follows is weaker than what was found.
@@ -73,15 +68,15 @@ class Lookup:
                     break
                 if order < doubt and row.word in TAKING:
                     doubt, doubtful = order, row
-        return Settled(certain, doubtful if doubt < first else None)
+        return certain, doubtful if doubt < first else None
 
     def _found(self, value: str) -> list[Entries]:
         found = [entries for exact in self._exact if (entries := exact.get(value))]
         if value == UNKNOWN:
             return found
         found += self._always
-        size = len(value)
         for lengths, prefixes in self._prefixes:
+            size = len(value)
             for length in lengths:
                 if length > size:
                     break
@@ -92,21 +87,22 @@ class Lookup:
         return found
 
 
-class Plan:
-    """What the rows say to one caller who asks for one action in one tenant."""
+class Plan(dict[str, Lookup]):
+    """What the rows say to one caller who asks for one action in one tenant, by kind.
 
-    __slots__ = ("_blocks", "_fill", "_lookups")
+    Two threads may look a kind up at once and make it twice, to the same effect.
+    """
+
+    __slots__ = ("_blocks", "_fill")
 
     def __init__(self, blocks: Sequence[Block], fill: Fill) -> None:
+        super().__init__()
         self._blocks = blocks
         self._fill = fill
-        self._lookups: dict[str, Lookup] = {}
 
-    def lookup(self, kind: str) -> Lookup:
-        """Return what is said of a kind. Two threads may make it twice, to the same effect."""
-        found = self._lookups.get(kind)
-        if found is None:
-            found = self._lookups[kind] = self._made(kind)
+    def __missing__(self, kind: str) -> Lookup:
+        """Look a kind up for the first time."""
+        found = self[kind] = self._made(kind)
         return found
 
     def allowing(self, kinds: Iterable[str]) -> list[Row]:

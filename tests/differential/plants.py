@@ -8,11 +8,13 @@ from unittest.mock import patch
 
 from authz.policy import bucket, compiled, plan, ranges
 from authz.policy.bucket import Bucket, Filling
+from authz.policy.decision import Row
 from authz.policy.entry import Entries, Entry
-from authz.policy.plan import Lookup, Settled
+from authz.policy.plan import Lookup
 from authz.policy.roles import Roles
 from authz.policy.subject import ANYBODY
 
+Settled = tuple[Row | None, Row | None]
 Plant = Callable[[], AbstractContextManager[object]]
 
 
@@ -64,12 +66,14 @@ def short_closure() -> AbstractContextManager[object]:
 def early_stop() -> AbstractContextManager[object]:
     """Plant a search that takes the first row that matches, whatever its word."""
 
-    def wrong(self: Lookup, value: str, holds: Mapping[str, bool | None]) -> Settled:
+    def wrong(
+        self: Lookup, value: str, holds: Mapping[str, bool | None]
+    ) -> tuple[Row | None, Row | None]:
         for entries in self._found(value):
             for _, match, when, row in entries:
                 if (match is None or match(value)) and (when is None or holds[when]):
-                    return Settled(row, None)
-        return Settled(None, None)
+                    return row, None
+        return None, None
 
     return patch.object(Lookup, "settle", wrong)
 

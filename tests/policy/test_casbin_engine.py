@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pytest
 
@@ -27,7 +26,7 @@ def test_requests_leave_nothing_behind():
     """Unknown subjects and tenants are not kept by a role manager."""
     engine = Engine(some_rows("*, *, *, bind:**, *, allow"))
     for number in range(50):
-        asking = replace(ALICE, held=frozenset({f"user:{number}"}), domain=f"t{number}")
+        asking = ALICE._replace(held=frozenset({f"user:{number}"}), domain=f"t{number}")
         engine.outcomes(asking, [BIND])
 
     managers = [engine._enforcer.model["g"][name].rm for name in ("g", "g2")]

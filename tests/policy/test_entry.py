@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from authz.policy.entry import Glob, sealed, unknowable
+from authz.policy.glob import glob_matches
 from tests.policies import some_rows
 
 ALLOW, DENY = some_rows("*, *, *, bind:/a, *, allow", "*, *, *, bind:/a, *, deny")
@@ -15,11 +16,34 @@ def test_a_glob_is_compiled_once():
     """And when it is first asked."""
     glob = Glob("/a*")
 
+    assert not glob("/b")
     assert glob._fits is None
     assert glob("/ab")
     fits = glob._fits
-    assert not glob("/b")
+    assert not glob("/a/")
     assert glob._fits is fits
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "?*?", "/*/x/**", "/*/x/**y", "a*bcd*e", "**/x", "*/x/*", "x?/**"]
+)
+def test_a_glob_is_the_glob_of_policies(text: str):
+    """What it tells without an expression is what the expression says."""
+    values = [
+        "",
+        "/",
+        "/a/x",
+        "/a/x/",
+        "/a/x/zy",
+        "abcde",
+        "axbcdxe",
+        "xy",
+        "xy/",
+        "x/x/y",
+        "a*bcd*e",
+    ]
+
+    assert list(map(Glob(text), values)) == [glob_matches(text, value) for value in values]
 
 
 def test_nothing_is_known_of_some_rows():

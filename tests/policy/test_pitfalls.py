@@ -191,7 +191,7 @@ def test_unknown_subjects_and_tenants_are_not_kept(tmp_path: Path):
         _judge(snapshot, "on:new", identity=Identity(f"user:u{number}", tenant=f"t{number}"))
 
     assert snapshot.engine._plan.cache_info().currsize == PLANS
-    assert snapshot.roles._cached.cache_info().currsize == CACHED
+    assert snapshot.callers._cached.cache_info().currsize == CACHED
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def _ids(*rows: Row | None) -> list[str]:
 
 
 def _settled(value: str, *texts: str, kind: str = "bind") -> list[str]:
-    return _ids(*Plan([_block(*texts)], Fill({})).lookup(kind).settle(value, HOLDS))
+    return _ids(*Plan([_block(*texts)], Fill({}))[kind].settle(value, HOLDS))
 
 
 def test_the_first_in_order_settles():
@@ -106,8 +106,8 @@ def test_several_blocks_are_one():
     strong = _block("*, *, *, bind:/*/x, *, deny", "*, *, *, bind:a*, *, allow", start=1)
     plan = Plan([weak, strong], Fill({}))
 
-    assert plan.lookup("bind").settle("/a/x", {}).certain.word == "deny"
-    assert plan.lookup("bind") is plan.lookup("bind")
+    assert plan["bind"].settle("/a/x", {})[0].word == "deny"
+    assert plan["bind"] is plan["bind"]
     assert _ids(*plan.allowing(["bind", "net"])) == ["2", "1", "2"]
 
 
@@ -131,5 +131,5 @@ def test_placeholders_are_filled_for_the_caller():
     block = _block("*, *, *, bind:/home/{name}/**, *, allow")
 
     for name, found in (("ann", "1"), ("bob", "")):
-        lookup = Plan([block], Fill({"name": name})).lookup("bind")
+        lookup = Plan([block], Fill({"name": name}))["bind"]
         assert _ids(*lookup.settle("/home/ann/x", {})) == [found, ""]
