@@ -36,8 +36,6 @@ class Bucket(NamedTuple):
     exact: Mapping[str, Entries]
     always: Entries
     prefixes: Mapping[str, Entries]
-    lengths: tuple[int, ...]
-    """The lengths of the prefixes, the shortest first."""
     ranges: Ranges | None
     templates: tuple[Template, ...]
     allowing: tuple[tuple[int, Row], ...]
@@ -99,7 +97,6 @@ class Filling:
             exact={text: sealed(found) for text, found in self._exact.items()} or _EMPTY,
             always=sealed(self._always),
             prefixes={text: sealed(found) for text, found in self._prefixes.items()} or _EMPTY,
-            lengths=tuple(sorted(set(map(len, self._prefixes)))),
             ranges=Ranges(self._ranges) if self._ranges else None,
             templates=tuple(self._templates),
             allowing=tuple(self._allowing),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
-from authz.policy.bucket import Bucket, Filling
+from authz.policy.bucket import SHOWN, Bucket, Filling
 from authz.policy.comparison import UNKNOWN
 from authz.policy.decision import Row
 from authz.policy.entry import Entries, sealed
@@ -23,23 +23,26 @@ Block = Mapping[str, Bucket]
 """The rows of one subject, tenant and action by kind; those for every kind under ``**``."""
 
 _MERGED: Final = 64
-"""Rows without an index that are merged into one list for a caller."""
+"""Values, or rows without one, that are merged for a caller."""
 _END: Final = 1 << 62
 
 
 class Lookup:
-    """The buckets of one caller for one kind."""
+    """The buckets of one caller for one kind, those that are small merged into one."""
 
-    __slots__ = ("_always", "_exact", "_prefixes", "_ranges")
+    __slots__ = ("_always", "_exact", "_prefixes", "_ranges", "allowing")
 
     def __init__(self, buckets: Sequence[Bucket]) -> None:
         always = [bucket.always for bucket in buckets if bucket.always]
         if sum(map(len, always)) <= _MERGED:
             always = [sealed(chain.from_iterable(always))] if always else []
+        prefixes = _merged([bucket.prefixes for bucket in buckets if bucket.prefixes])
         self._always: list[Entries] = always
-        self._exact = [bucket.exact for bucket in buckets if bucket.exact]
-        self._prefixes = [(each.lengths, each.prefixes) for each in buckets if each.lengths]
-        self._ranges: list[Ranges] = [bucket.ranges for bucket in buckets if bucket.ranges]
+        self._exact = _merged([bucket.exact for bucket in buckets if bucket.exact])
+        self._prefixes = [(sorted(set(map(len, each))), each) for each in prefixes]
+        allowing = sorted(chain.from_iterable(each.allowing for each in buckets), key=_order)
+        self.allowing = allowing[:SHOWN]
+        self._ranges = _merged_ranges([bucket.ranges for bucket in buckets if bucket.ranges])
 
     def settle(self, value: str, holds: Mapping[str, bool | None]) -> tuple[Row | None, Row | None]:
         """Return the strongest row that matches, and a stronger one that may match or not.
@@ -87,6 +90,29 @@ class Lookup:
         return found
 
 
+def _order(each: tuple[int, Row]) -> int:
+    return each[0]
+
+
+def _merged(tables: list[Mapping[str, Entries]]) -> list[Mapping[str, Entries]]:
+    """Return one table where that is small enough to be made for a caller."""
+    if len(tables) <= 1 or sum(map(len, tables)) > _MERGED:
+        return tables
+    merged: dict[str, Entries] = {}
+    for table in tables:
+        for text, entries in table.items():
+            known = merged.get(text)
+            merged[text] = sealed((*known, *entries)) if known else entries
+    return [merged]
+
+
+def _merged_ranges(ranges: list[Ranges]) -> list[Ranges]:
+    """Return one tree where that is small enough to be made for a caller."""
+    if len(ranges) <= 1 or sum(len(each.given) for each in ranges) > _MERGED:
+        return ranges
+    return [Ranges(chain.from_iterable(each.given for each in ranges))]
+
+
 class Plan(dict[str, Lookup]):
     """What the rows say to one caller who asks for one action in one tenant, by kind.
 
@@ -107,9 +133,7 @@ class Plan(dict[str, Lookup]):
 
     def allowing(self, kinds: Iterable[str]) -> list[Row]:
         """Return the first rows that allow something of these kinds, the first one first."""
-        found = dict(
-            chain.from_iterable(bucket.allowing for kind in kinds for bucket in self._buckets(kind))
-        )
+        found = dict(chain.from_iterable(self[kind].allowing for kind in kinds))
         return [found[order] for order in sorted(found)]
 
     def _made(self, kind: str) -> Lookup:

@@ -20,19 +20,20 @@ Range = Numbers | Ports | Users
 class Ranges:
     """All ranges of one kind, by what they are ranges of."""
 
-    __slots__ = ("_doubts", "_numbers", "_ports", "_users")
+    __slots__ = ("_doubts", "_numbers", "_ports", "_users", "given")
 
-    def __init__(self, ranges: Iterable[tuple[Range, Entry]]) -> None:
+    def __init__(self, given: Iterable[tuple[Range, Entry]]) -> None:
+        self.given = tuple(given)
         numbers: list[tuple[Interval, Entry]] = []
         users: list[tuple[Interval, Entry]] = []
         ports: dict[str, list[tuple[Interval, Entry]]] = {}
-        for given, entry in ranges:
-            if isinstance(given, Numbers):
-                numbers.append((given.interval, entry))
-            elif isinstance(given, Users):
-                users.append((given.interval, entry))
+        for each, entry in self.given:
+            if isinstance(each, Numbers):
+                numbers.append((each.interval, entry))
+            elif isinstance(each, Users):
+                users.append((each.interval, entry))
             else:
-                ports.setdefault(given.ports.protocol, []).append((given.ports.ports, entry))
+                ports.setdefault(each.ports.protocol, []).append((each.ports.ports, entry))
         self._numbers = Segments(numbers) if numbers else None
         self._users = Segments(users) if users else None
         self._ports = {protocol: Segments(found) for protocol, found in ports.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from authz.errors import Location, Problem
 from authz.policy.note import NOTHING, Note, read_note
@@ -45,8 +46,7 @@ _BLANK = " \t"
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One field of a row, without the white space around it; ``column`` counts from 1."""
 
     name: str

@@ -19,6 +19,7 @@ from authz.policy.combine import combine
 from authz.policy.compiled import Engine
 from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.roles import Roles
+from authz.policy.row_check import forget
 from authz.policy.vocabulary import vocabulary
 
 MAX_NEAREST = SHOWN
@@ -61,4 +62,6 @@ class Snapshot:
 def compile_snapshot(bundle: Bundle) -> Snapshot:
     """Make a bundle that loaded ready to judge. Raises nothing."""
     names = vocabulary(bundle.groups).names()
-    return Snapshot(bundle, Callers(Roles(bundle.links)), Engine(bundle.rows), names)
+    snapshot = Snapshot(bundle, Callers(Roles(bundle.links)), Engine(bundle.rows), names)
+    forget()
+    return snapshot

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 from authz.policy import bucket, compiled, plan, ranges
-from authz.policy.bucket import Bucket, Filling
+from authz.policy.bucket import Filling
 from authz.policy.decision import Row
 from authz.policy.entry import Entries, Entry
 from authz.policy.plan import Lookup
@@ -20,13 +20,12 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 def short_prefix() -> AbstractContextManager[object]:
     """Plant a prefix length that is off by one."""
-    honest = Filling.bucket
+    honest = Filling._begins
 
-    def wrong(self: Filling) -> Bucket:
-        found = honest(self)
-        return found._replace(lengths=tuple(length + 1 for length in found.lengths))
+    def wrong(self: Filling, prefix: str, entry: Entry) -> None:
+        honest(self, prefix[:-1], entry)
 
-    return patch.object(Filling, "bucket", wrong)
+    return patch.object(Filling, "_begins", wrong)
 
 
 def no_wildcard_action() -> AbstractContextManager[object]:

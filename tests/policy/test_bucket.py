@@ -44,7 +44,6 @@ def test_a_glob_is_found_by_what_it_begins_with(text: str, exact, prefixes, comp
 
     assert list(bucket.exact) == exact
     assert list(bucket.prefixes) == prefixes
-    assert bucket.lengths == tuple(map(len, prefixes))
     assert not bucket.always
     found = [entry for entries in bucket.prefixes.values() for entry in entries]
     assert [entry[1] is not None for entry in found] == [compared] * len(found)

@@ -126,6 +126,40 @@ def test_long_lists_are_not_copied_for_each_caller(monkeypatch):
     assert apart.settle("/x", {}) == merged
 
 
+def test_small_tables_are_one_for_a_caller(monkeypatch):
+    """Looked up once, to the same effect as one after the other."""
+    blocks = [
+        _block("*, *, *, bind:/x|/y|/z/**, *, allow", start=7),
+        _block("*, *, *, bind:/x|/z/**, *, deny", "*, *, *, bind:/a, *, allow"),
+    ]
+    buckets = [block["bind"] for block in blocks]
+    merged = Lookup(buckets)
+
+    monkeypatch.setattr(module, "_MERGED", 1)
+    apart = Lookup(buckets)
+
+    assert [len(merged._exact), len(apart._exact)] == [1, 2]
+    for value in ("/x", "/y", "/z", "/z/a", "/a", "/b"):
+        assert merged.settle(value, {}) == apart.settle(value, {})
+
+
+def test_small_trees_are_one_for_a_caller(monkeypatch):
+    """A value is read once, to the same effect."""
+    blocks = [
+        _block("*, *, *, port:80/tcp|90/udp, *, allow", start=7),
+        _block("*, *, *, port:1-80/*, *, deny"),
+    ]
+    buckets = [block["port"] for block in blocks]
+    merged = Lookup(buckets)
+
+    monkeypatch.setattr(module, "_MERGED", 1)
+    apart = Lookup(buckets)
+
+    assert [len(merged._ranges), len(apart._ranges)] == [1, 2]
+    for value in ("80/tcp", "80/udp", "90/udp", "90/tcp", "http"):
+        assert merged.settle(value, {}) == apart.settle(value, {})
+
+
 def test_placeholders_are_filled_for_the_caller():
     """Once, and only where there are any."""
     block = _block("*, *, *, bind:/home/{name}/**, *, allow")
