@@ -42,6 +42,8 @@ ADMIN = "admin"
 """What the sockets are called in ``LISTEN_FDNAMES``."""
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (*ENDING, signal.SIGHUP)
+"""What ``run`` listens to. Who opens sockets before that blocks them, so that none is left over."""
 
 log = structlog.get_logger(__name__)
 
@@ -122,6 +124,7 @@ async def _serve(servers: list[PluginServer | AdminServer], operator: Operator) 
         loop.add_signal_handler(number, ended.set)
     hangups: asyncio.Queue[None] = asyncio.Queue(maxsize=1)
     loop.add_signal_handler(signal.SIGHUP, _put, hangups)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     async with asyncio.TaskGroup() as group:
         background = [
             group.create_task(Heartbeat().beat()),
@@ -160,7 +163,10 @@ def _wanted(settings: Settings) -> dict[str, Path]:
 
 
 def _protected(settings: Settings) -> tuple[str, ...]:
-    """Return the paths that no container may reach: the usual ones, and our own."""
+    """Return the paths that no container may reach: the usual ones, and our own.
+
+    Ours count as the daemon names them: a path below ``host_root`` without it.
+    """
     own = [*_wanted(settings).values(), socket_path(settings.daemon)]
     if settings.audit.path != STANDARD_OUTPUT:
         own.append(Path(settings.audit.path).parent)
@@ -168,4 +174,10 @@ def _protected(settings: Settings) -> tuple[str, ...]:
         own.append(settings.pass_key)
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
-    return tuple(dict.fromkeys((*PROTECTED, *(clean(str(path)) for path in own))))
+    found = (_on_the_host(path, settings.host_root) for path in own)
+    return tuple(dict.fromkeys((*PROTECTED, *found)))
+
+
+def _on_the_host(path: Path, host_root: Path) -> str:
+    inside = path.is_relative_to(host_root)
+    return clean(f"/{path.relative_to(host_root)}" if inside else str(path))

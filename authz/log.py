@@ -94,7 +94,6 @@ def configure() -> None:
             renderer,
         ],
         logger_factory=structlog.WriteLoggerFactory(cast("TextIO", Lossy(sys.stderr.fileno()))),
-        cache_logger_on_first_use=True,
     )
     # Only what is wrong is of interest.
     logging.basicConfig(handlers=[Libraries()], level=logging.ERROR)

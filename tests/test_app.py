@@ -268,3 +268,11 @@ def test_what_has_no_place_is_not_protected(settings):
     )
 
     assert app._protected(lean)[len(PROTECTED) :] == (str(settings.daemon).removeprefix("unix://"),)
+
+
+def test_places_are_protected_as_the_daemon_names_them(settings, tmp_path):
+    """What is seen below a folder of ours is not called so on the host."""
+    elsewhere = changed(settings, host_root=tmp_path, daemon=f"unix://{tmp_path}/run/docker.sock")
+
+    assert "/run/docker.sock" in app._protected(elsewhere)
+    assert str(tmp_path / "run" / "docker.sock") not in app._protected(elsewhere)

@@ -16,7 +16,7 @@ from authz import heartbeat
 from authz.heartbeat import EXIT_STATUS, Heartbeat, die, notify
 
 BEAT = 0.02
-STALLED = 0.2
+STALLED = 0.4
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ async def test_a_loop_that_runs_is_left_alone(manager, monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", manager.getsockname())
     ended: list[str] = []
 
-    await beating(Heartbeat(stalled=STALLED, beat=BEAT, end=lambda: ended.append("end")), 0.4)
+    await beating(Heartbeat(stalled=2.0, beat=BEAT, end=lambda: ended.append("end")), 0.4)
 
     assert ended == []
     assert manager.recv(100) == b"WATCHDOG=1"
@@ -151,7 +151,7 @@ SCRIPT = """
 import asyncio, re, sys, time
 from authz.heartbeat import Heartbeat
 async def main():
-    task = asyncio.create_task(Heartbeat(stalled=0.2, beat=0.05).beat())
+    task = asyncio.create_task(Heartbeat(stalled=0.4, beat=0.05).beat())
     await asyncio.sleep(0.1)
     print("beating", flush=True)
     {block}
@@ -199,7 +199,7 @@ def test_a_process_that_was_stopped_has_not_stalled():
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(signal.SIGSTOP)
-        time.sleep(0.4)
+        time.sleep(0.8)
         process.send_signal(signal.SIGCONT)
 
         assert process.wait(10) == 0

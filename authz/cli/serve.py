@@ -11,7 +11,7 @@ import click
 import structlog
 import uvloop
 
-from authz.app import opened, run
+from authz.app import SIGNALS, opened, run
 from authz.cli.options import USAGE, fail
 from authz.config import load_settings
 from authz.errors import ConfigurationError, PolicyError
@@ -45,7 +45,7 @@ def command(path: Path | None) -> None:
     """Serve until a signal."""
     configure()
     os.umask(0o077)
-    _take_signals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the loop can take them
     try:
         settings = load_settings(path)
         with opened(settings) as ground:
@@ -58,15 +58,7 @@ def command(path: Path | None) -> None:
     except PolicyError as error:
         click.echo(render_problems(error.problems), err=True)
         fail(f"{settings.policy}: the policy does not load", USAGE)
-    except KeyboardInterrupt:  # a signal, before anything was answered
-        sys.exit(0)
     except Exception:
         log.exception("service.failed")
         fail("the service failed; the line above says where", FAILED)
     sys.exit(0)
-
-
-def _take_signals() -> None:
-    """Clean up when a signal comes during the start, and do not let a reload end everything."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,6 +6,7 @@ fails.
 """
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,6 +21,8 @@ import trustme
 from tests.e2e import engines, images
 from tests.e2e.daemon import Dockerd
 
+_MEMORY = Path("/dev/shm")  # noqa: S108  folders in it get names that nobody can guess
+_ROOM = 2 << 30  # bytes; the tests of the image take half a gigabyte
 _absent = pytest.StashKey[dict[str, str]]()
 
 
@@ -137,8 +140,12 @@ class Daemons:
 
 
 def _short_folder() -> Path:
-    """Not pytest's tmp_path: the path of a unix socket in it would be too long."""
-    return Path(tempfile.mkdtemp(prefix="dg-"))
+    """Make a folder; not in pytest's tmp_path, where the path of a unix socket would be too long.
+
+    In memory where there is room: a daemon's data are thousands of files that are soon gone.
+    """
+    roomy = _MEMORY.is_mount() and shutil.disk_usage(_MEMORY).free > _ROOM
+    return Path(tempfile.mkdtemp(prefix="dg-", dir=_MEMORY if roomy else None))
 
 
 @dataclass(frozen=True, slots=True)
