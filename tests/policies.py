@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from authz.errors import Location
+from authz.policy.decision import Row, Word
 from authz.policy.model_file import model_text
 from authz.policy.source import Source
 
@@ -68,3 +70,13 @@ def a_source(content: str | bytes, name: str = "policy.csv", folder: str = "site
     return Source(
         name, f"{folder}/{name}", content.encode() if isinstance(content, str) else content
     )
+
+
+def some_rows(*texts: str) -> list[Row]:
+    """Read rows as they stand in a file, without the "p"; the id is the place in the list."""
+    rows = []
+    for number, text in enumerate(texts, start=1):
+        *cells, word = (cell.strip() for cell in text.split(","))
+        place = Location("policy.csv", number, 1)
+        rows.append(Row(*cells, Word(word), str(number), place))
+    return rows

@@ -153,9 +153,10 @@ def _anonymous(entry: Entry, column: str) -> Iterator[Problem]:
 
 def _unguarded(row: Entry, roles: _Roles) -> Iterator[Problem]:
     subject = row["subject"].text
-    if row["verdict"].text != Word.ALLOW or roles.guarded(subject):
+    fact = row["fact"].text
+    if row["verdict"].text != Word.ALLOW or "*" not in fact or roles.guarded(subject):
         return
-    pattern = pattern_of(row["fact"].text)
+    pattern = pattern_of(fact)
     wide = pattern.everything or any(
         each.kind in _HOST and each.text in _STARS for each in pattern.alternatives
     )

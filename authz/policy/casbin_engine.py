@@ -1,5 +1,6 @@
 """The rows of a policy, evaluated by stock Casbin: the only module that imports it.
 
+No request is judged here: this is what the compiled engine is compared with.
 Casbin gets the reviewed model, rows sorted by the strength of their words, the
 two functions of the model, and role managers that answer from closures. So
 neither its limits of depth nor the memory of its own role graph matter. Rows
@@ -9,20 +10,19 @@ policy, which it would evaluate once with empty fields.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from itertools import islice
 from threading import Lock
 from typing import Any, Final
 
 import casbin
 
 from authz.facts.facts import Fact
-from authz.policy.condition import Condition
+from authz.policy.asking import Asking
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.model_file import model_text
-from authz.policy.pattern import Pattern
-from authz.policy.placeholder import Fill
-from authz.policy.row_check import condition_of, pattern_of
+from authz.policy.rule import Rule, by_strength, rule_of
 from authz.policy.subject import ANYBODY
 from authz.policy.vocabulary import ANYTHING
 
@@ -34,55 +34,8 @@ EFFECTS: Final = {
 }
 """What Casbin calls the words, strongest first: it takes the first row that matches."""
 
-_STRENGTH = {word: rank for rank, word in enumerate(EFFECTS)}
 _CASBIN: Final = Lock()
 """Casbin parses the matcher for each question, which several threads must not do at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """Who asks for what, and when: everything but the fact itself.
-
-    ``held`` is the closure of the caller, ``names`` what stands for the action
-    asked for, itself included. ``doubtful`` says whether a row counts whose
-    match cannot be known and that takes away; one that gives never does.
-    """
-
-    held: frozenset[str]
-    domain: str
-    names: frozenset[str]
-    fill: Fill = field(default_factory=Fill)
-    context: Mapping[str, str] = field(default_factory=dict)
-    doubtful: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row, parsed. ``order`` is its place among all rows, the strongest first."""
-
-    row: Row
-    pattern: Pattern
-    condition: Condition
-    order: int
-
-    @property
-    def takes(self) -> bool:
-        """Whether the row takes away."""
-        return EFFECTS[self.row.word] == "deny"
-
-    def line(self) -> list[str]:
-        """Return the row as Casbin reads it."""
-        row = self.row
-        texts = (row.subject, row.domain, row.action)
-        return [*texts, Cell.of(row.fact, self), Cell.of(row.when, self), EFFECTS[row.word]]
-
-    def doubt(self, fact: Fact, asking: Asking) -> str:
-        """Say what about this row cannot be known for a fact; nothing where it all is."""
-        if self.pattern.verdict(fact, asking.fill) is None:
-            return f'the row\'s fact "{self.row.fact}" cannot be compared for this caller'
-        if self.condition.verdict(asking.context) is None:
-            return f'the row\'s condition "{self.row.when}" cannot be known'
-        return ""
 
 
 class Cell(str):
@@ -99,15 +52,21 @@ class Cell(str):
         return cell
 
 
+def _line(rule: Rule) -> list[str]:
+    """Return a row as Casbin reads it."""
+    row = rule.row
+    texts = (row.subject, row.domain, row.action)
+    return [*texts, Cell.of(row.fact, rule), Cell.of(row.when, rule), EFFECTS[row.word]]
+
+
 class Engine:
     """All rows of a policy, ready to be asked. Safe to use from several threads."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        ordered = sorted(rows, key=lambda row: (_STRENGTH[row.word], row.location, row.id))
         self._rules: dict[str, list[tuple[Rule, list[str]]]] = {}
-        for order, row in enumerate(ordered):
-            rule = Rule(row, pattern_of(row.fact), condition_of(row.when), order)
-            self._rules.setdefault(row.subject, []).append((rule, rule.line()))
+        for order, row in enumerate(by_strength(rows)):
+            rule = rule_of(row, order)
+            self._rules.setdefault(row.subject, []).append((rule, _line(rule)))
         self._enforcer = _enforcer()
 
     def candidates(self, asking: Asking) -> list[tuple[Rule, list[str]]]:
@@ -132,6 +91,15 @@ class Engine:
             found.append(self._outcome(asking, fact, [line for _, line in kinds[fact.kind]]))
         return tuple(found)
 
+    def nearest(self, asking: Asking, kinds: Collection[str], most: int) -> tuple[Row, ...]:
+        """Return allow rows of this caller that name one of the kinds, at most so many."""
+        allowing = (
+            rule.row
+            for rule, _ in self.candidates(asking)
+            if rule.row.word is Word.ALLOW and not rule.pattern.kinds.isdisjoint(kinds)
+        )
+        return tuple(islice(allowing, most))
+
     def _outcome(self, asking: Asking, fact: Fact, lines: list[list[str]]) -> Outcome:
         """Let the first matching row settle a fact.
 
@@ -143,7 +111,7 @@ class Engine:
             return Outcome(fact, None)
         doubt = rule.doubt(fact, asking)
         if doubt:
-            certain = self._first(replace(asking, doubtful=False), fact, lines)
+            certain = self._first(asking._replace(doubtful=False), fact, lines)
             if certain is None or certain.row.word is not rule.row.word:
                 return Outcome(fact, rule.row.word, rule.row, doubt)
             rule = certain
@@ -155,7 +123,8 @@ class Engine:
             return None
         with _CASBIN:
             self._enforcer.model["p"]["p"].policy = lines
-            answer = self._enforcer.enforce_ex(asking, asking.domain, asking, fact, asking)
+            asked = _Question(asking)
+            answer = self._enforcer.enforce_ex(asked, asking.domain, asked, fact, asked)
         allowed, line = answer
         if not line:
             return None
@@ -165,25 +134,34 @@ class Engine:
         return rule
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Who asks, closed: Casbin's evaluator walks through every tuple that it sees."""
+
+    asking: Asking
+
+
 class _Held:
     """``g``: whether a caller holds a role, answered from its closure."""
 
-    def has_link(self, asking: Asking, role: str, _domain: str) -> bool:
-        return role in asking.held
+    def has_link(self, question: _Question, role: str, _domain: str) -> bool:
+        return role in question.asking.held
 
 
 class _Grouped:
     """``g2``: whether a name stands for the action asked for."""
 
-    def has_link(self, asking: Asking, name: str) -> bool:
-        return name in asking.names
+    def has_link(self, question: _Question, name: str) -> bool:
+        return name in question.asking.names
 
 
-def _fact(fact: Fact, cell: Cell, asking: Asking) -> bool:
+def _fact(fact: Fact, cell: Cell, question: _Question) -> bool:
+    asking = question.asking
     return _holds(cell.rule.pattern.verdict(fact, asking.fill), cell.rule, asking)
 
 
-def _when(asking: Asking, cell: Cell) -> bool:
+def _when(question: _Question, cell: Cell) -> bool:
+    asking = question.asking
     return _holds(cell.rule.condition.verdict(asking.context), cell.rule, asking)
 
 

@@ -6,7 +6,7 @@ Every fact must be allowed. It knows outcomes, and neither rows nor who asks.
 from __future__ import annotations
 
 from authz.errors import Reason
-from authz.policy.decision import Decision, Effect, Outcome, Row
+from authz.policy.decision import Decision, Effect, Outcome, Row, Word
 
 
 def combine(outcomes: tuple[Outcome, ...], nearest: tuple[Row, ...] = ()) -> Decision:
@@ -19,10 +19,15 @@ def combine(outcomes: tuple[Outcome, ...], nearest: tuple[Row, ...] = ()) -> Dec
 
 
 def _verdict(outcomes: tuple[Outcome, ...]) -> tuple[Effect, Reason]:
-    if any(outcome.error for outcome in outcomes):
-        return Effect.REFUSE, Reason.RULE_ERROR
-    failing = [outcome for outcome in outcomes if not outcome.allowed]
+    """Walk once: this is done for each request, and nearly every fact is allowed."""
+    failing = denied = False
+    for outcome in outcomes:
+        if outcome.error:
+            return Effect.REFUSE, Reason.RULE_ERROR
+        word = outcome.word
+        if word is not Word.ALLOW and word is not Word.EXCEPT:
+            failing = True
+            denied = denied or word is not None
     if outcomes and not failing:
         return Effect.ALLOW, Reason.RULE
-    denied = any(outcome.word for outcome in failing)
     return Effect.DENY, Reason.RULE if denied else Reason.NO_RULE

@@ -10,14 +10,22 @@ nothing fills, or a limit on a value that is no number.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Final
 
-from authz.policy.glob import compile_glob, glob_matches
-from authz.policy.number import INFINITE, read_interval, read_number, read_ports
-from authz.policy.placeholder import Fill, has_placeholder
+from authz.policy.glob import glob_matches
+from authz.policy.number import (
+    INFINITE,
+    Interval,
+    PortRange,
+    read_interval,
+    read_number,
+    read_ports,
+)
+from authz.policy.placeholder import Fill
 
 UNKNOWN: Final = "unknown"
 """The value that only a row which writes it reaches."""
@@ -34,7 +42,63 @@ class Shape(Enum):
     USER = "user"
 
 
-Match = Callable[[str, Fill], bool | None]
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Every value."""
+
+    def __call__(self, _value: str, _fill: Fill) -> bool:
+        """Say yes."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A glob, perhaps with placeholders. It is compiled when it is first asked."""
+
+    glob: str
+
+    def __call__(self, value: str, fill: Fill) -> bool | None:
+        """Say whether the value as a whole fits."""
+        glob = fill(self.glob) if "{" in self.glob else self.glob
+        return None if glob is None else glob_matches(glob, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers of an interval; of what is no number nothing is known."""
+
+    interval: Interval
+
+    def __call__(self, value: str, _fill: Fill) -> bool | None:
+        """Say whether the number lies in it."""
+        number = read_number(value)
+        return None if number is None else number in self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of one protocol, or of all."""
+
+    ports: PortRange
+
+    def __call__(self, value: str, _fill: Fill) -> bool:
+        """Say whether it is one of them."""
+        return self.ports.matches(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """User ids of an interval; a name that must be looked up has none."""
+
+    interval: Interval
+
+    def __call__(self, value: str, _fill: Fill) -> bool:
+        """Say whether the uid lies in it."""
+        number = uid_of(value)
+        return number is not None and number in self.interval
+
+
+Comparison = Anything | Text | Numbers | Ports | Users
 
 _NUMBERS = (Shape.NUMBER, Shape.BYTES)
 _PORTS = (Shape.PORT, Shape.PORT_OR_TEXT)
@@ -53,20 +117,23 @@ def shape_of(kind: str, grammar: str) -> Shape:
     return Shape.PORT_OR_TEXT if kind == "port.random" else _GRAMMARS.get(grammar, Shape.TEXT)
 
 
-def comparison(text: str, shape: Shape) -> Match:
+def comparison(text: str, shape: Shape) -> Comparison:
     """Choose how a value of ``shape`` is compared with ``text``. Raises NumberError.
 
     A lone ``*`` covers every port, though ports have a slash in them.
     """
     if shape is Shape.TEXT or text == UNKNOWN:
-        return _text(text)
+        return Text(text)
     if text in ("*", "**"):
-        return _anything
+        return Anything()
     if shape in _NUMBERS:
-        return _text(text) if text in INFINITE else _number(text, units=shape is Shape.BYTES)
+        if text in INFINITE:
+            return Text(text)
+        return Numbers(read_interval(text, units=shape is Shape.BYTES))
     if shape in _PORTS:
-        return _text(text) if shape is Shape.PORT_OR_TEXT and "/" not in text else _ports(text)
-    return _uid(text) if _UIDS.fullmatch(text) else _text(text)
+        random = shape is Shape.PORT_OR_TEXT and "/" not in text
+        return Text(text) if random else Ports(read_ports(text))
+    return Users(read_interval(text, units=False)) if _UIDS.fullmatch(text) else Text(text)
 
 
 def either(answers: Iterable[bool | None]) -> bool | None:
@@ -79,48 +146,7 @@ def either(answers: Iterable[bool | None]) -> bool | None:
     return None if doubt else False
 
 
-def _anything(_value: str, _fill: Fill) -> bool:
-    return True
-
-
-def _text(text: str) -> Match:
-    if not has_placeholder(text):
-        whole = compile_glob(text).fullmatch
-        return lambda value, _fill: whole(value) is not None
-
-    def filled(value: str, fill: Fill) -> bool | None:
-        glob = fill(text)
-        return None if glob is None else glob_matches(glob, value)
-
-    return filled
-
-
-def _number(text: str, *, units: bool) -> Match:
-    interval = read_interval(text, units=units)
-
-    def within(value: str, _fill: Fill) -> bool | None:
-        number = read_number(value)
-        return None if number is None else number in interval
-
-    return within
-
-
-def _ports(text: str) -> Match:
-    ports = read_ports(text)
-    return lambda value, _fill: ports.matches(value)
-
-
-def _uid(text: str) -> Match:
-    interval = read_interval(text, units=False)
-
-    def within(value: str, _fill: Fill) -> bool:
-        number = _uid_of(value)
-        return number is not None and number in interval
-
-    return within
-
-
-def _uid_of(value: str) -> Decimal | None:
+def uid_of(value: str) -> Decimal | None:
     """Return the uid of ``root`` or ``1000``. A name that must be looked up has none."""
     if value == "root":
         return Decimal(0)

@@ -60,11 +60,11 @@ class PortRange:
 
     def matches(self, value: str) -> bool:
         """Judge ``8080/tcp``. What is not a port is in no range."""
-        found = _PORT.fullmatch(value)
-        if found is None:
+        port = read_port(value)
+        if port is None:
             return False
-        fits = self.protocol in ("*", found[2])
-        return fits and Decimal(found[1]) in self.ports
+        number, protocol = port
+        return self.protocol in ("*", protocol) and number in self.ports
 
 
 def read_number(text: str) -> Decimal | None:
@@ -72,6 +72,12 @@ def read_number(text: str) -> Decimal | None:
     if text in INFINITE:
         return _ENDLESS
     return _scaled(text) if _VALUE.fullmatch(text) else None
+
+
+def read_port(text: str) -> tuple[Decimal, str] | None:
+    """Return number and protocol of ``8080/tcp``, or None where it is no port."""
+    found = _PORT.fullmatch(text)
+    return (Decimal(found[1]), found[2]) if found else None
 
 
 def read_interval(text: str, *, units: bool) -> Interval:

@@ -18,7 +18,7 @@ from typing import Final
 
 from authz.facts.catalogue import catalogue
 from authz.facts.facts import Fact
-from authz.policy.comparison import UNKNOWN, Match, Shape, comparison, either, shape_of
+from authz.policy.comparison import UNKNOWN, Comparison, Shape, comparison, either, shape_of
 from authz.policy.glob import is_literal
 from authz.policy.number import NumberError
 from authz.policy.placeholder import NAMES, Fill, has_placeholder, touching, unknown_placeholder
@@ -52,7 +52,7 @@ class Alternative:
     kind: str
     text: str
     offset: int
-    matches: Match = field(compare=False, repr=False)
+    matches: Comparison = field(compare=False, repr=False)
 
     @property
     def literal(self) -> bool:
@@ -145,7 +145,9 @@ def _check_switch(before: list[Alternative], head: str, offset: int, kinds: Kind
 
     A value that only looks like one may still stand first in a row of its own.
     """
-    folded = {kind.casefold(): kind for kind in kinds} if before and head else {}
+    if not (before and head):
+        return
+    folded = {kind.casefold(): kind for kind in kinds}
     close = get_close_matches(head.casefold(), folded, n=1, cutoff=0.85)
     if close:
         raise PatternError(f"'{head}' is not a kind of fact", offset, folded[close[0]])
@@ -170,6 +172,8 @@ def _check_spelling(kind: str, text: str, offset: int) -> None:
 
 
 def _check_placeholders(text: str, offset: int) -> None:
+    if "{" not in text:
+        return
     if wrong := unknown_placeholder(text):
         close = get_close_matches(wrong[1], NAMES, n=1, cutoff=0.5)
         message = f"'{wrong[0]}' is not a placeholder; expected {{name}}, {{uid}} or {{tenant}}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from authz.errors import Location, Problem
 from authz.policy.note import NOTHING, Note, read_note
@@ -23,6 +24,8 @@ COLUMNS = {
     "g2": ("action", "group"),
 }
 """The row types of the model, and their columns."""
+
+_PLACES = {kind: {name: at for at, name in enumerate(names)} for kind, names in COLUMNS.items()}
 
 _SHAPES = {
     "subject": r"\*|[a-z]+:.+",
@@ -43,8 +46,7 @@ _BLANK = " \t"
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """One field of a row, without the white space around it; ``column`` counts from 1."""
 
     name: str
@@ -63,7 +65,7 @@ class Entry:
 
     def __getitem__(self, name: str) -> Cell:
         """Return the field of a column."""
-        return self.cells[COLUMNS[self.type].index(name)]
+        return self.cells[_PLACES[self.type][name]]
 
     @property
     def location(self) -> Location:
@@ -178,11 +180,10 @@ def _misread(line: Line, cell: Cell) -> Problem | None:
         message = "a comment stands on a line of its own; here it would become part of the value"
         rest = cell.text[at:]
         return line.problem(cell.column + at, len(rest), message, "move it to the line above")
-    for offset, char in enumerate(cell.text):
-        if char != " " and not char.isprintable():
-            message = f"{_named(char)} inside a value"
-            return line.problem(cell.column + offset, 1, message, "write a space")
-    return None
+    if cell.text.isprintable():
+        return None
+    offset, char = next(each for each in enumerate(cell.text) if not each[1].isprintable())
+    return line.problem(cell.column + offset, 1, f"{_named(char)} inside a value", "write a space")
 
 
 def _named(char: str) -> str:

@@ -1,0 +1,123 @@
+"""The rows of a policy as an index: what judges requests.
+
+Its answers are those of Casbin over the same rows, which the differential
+tests hold it to; the time it takes does not depend on how many rows there are.
+Rows are found by subject, tenant and action, with ``*`` as a value of each;
+below that by the kind of fact (``plan``) and by its value (``bucket``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from authz.facts.facts import Fact
+from authz.policy.asking import Asking
+from authz.policy.bucket import SHOWN, Filling
+from authz.policy.condition import ALWAYS, Condition
+from authz.policy.decision import Outcome, Row
+from authz.policy.pattern import EVERYTHING
+from authz.policy.placeholder import Fill
+from authz.policy.plan import Block, Plan
+from authz.policy.row_check import condition_of, pattern_of
+from authz.policy.rule import by_strength, rule_of
+from authz.policy.subject import ANYBODY
+from authz.policy.vocabulary import ANYTHING
+
+PLANS: Final = 512
+"""Callers, each with a tenant and an action, whose plan is kept."""
+
+Key = tuple[str, str, str]
+"""Subject, tenant, action."""
+
+
+class Engine:
+    """All rows of a policy, ready to be asked. Safe to use from several threads."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._conditions: dict[str, Condition] = {}
+        fillings: dict[Key, dict[str, Filling]] = {}
+        for order, row in enumerate(by_strength(rows)):
+            self._take(order, row, fillings.setdefault(_key(row), {}))
+        self._blocks: dict[Key, Block] = {
+            key: {kind: filling.bucket() for kind, filling in kinds.items()}
+            for key, kinds in fillings.items()
+        }
+        self._subjects = frozenset(subject for subject, _, _ in self._blocks)
+        self._plan = lru_cache(maxsize=PLANS)(self._planned)
+
+    def outcomes(self, asking: Asking, facts: Iterable[Fact]) -> tuple[Outcome, ...]:
+        """Judge each fact alone.
+
+        A row that takes away and may match or not refuses, unless a row of the
+        same word matches in any case: then the doubt does not matter.
+        """
+        plan = self._plan_of(asking)
+        holds = _Holds(self._conditions, asking.context)
+        found = []
+        for fact in facts:
+            row, doubtful = plan[fact.kind].settle(fact.value, holds)
+            if doubtful is not None and (row is None or row.word is not doubtful.word):
+                error = rule_of(doubtful).doubt(fact, asking)
+                found.append(Outcome(fact, doubtful.word, doubtful, error))
+            elif row is None:
+                found.append(Outcome(fact, None))
+            else:
+                found.append(Outcome(fact, row.word, row))
+        return tuple(found)
+
+    def nearest(self, asking: Asking, kinds: Collection[str], most: int = SHOWN) -> tuple[Row, ...]:
+        """Return allow rows of this caller that name one of the kinds, at most so many."""
+        return tuple(self._plan_of(asking).allowing(kinds)[: min(most, SHOWN)])
+
+    def _plan_of(self, asking: Asking) -> Plan:
+        fill = tuple(asking.fill.values.items())
+        return self._plan(asking.held, asking.domain, asking.names, fill)
+
+    def _take(self, order: int, row: Row, kinds: dict[str, Filling]) -> None:
+        when = None if row.when == ALWAYS else row.when
+        if when is not None and when not in self._conditions:
+            self._conditions[when] = condition_of(when)
+        pattern = pattern_of(row.fact)
+        if pattern.everything:
+            kinds.setdefault(EVERYTHING, Filling()).everything(order, when, row)
+        for kind in dict.fromkeys(each.kind for each in pattern.alternatives):
+            own = [each for each in pattern.alternatives if each.kind == kind]
+            kinds.setdefault(kind, Filling()).add(order, pattern, own, when, row)
+
+    def _planned(
+        self,
+        held: frozenset[str],
+        domain: str,
+        names: frozenset[str],
+        fill: tuple[tuple[str, str], ...],
+    ) -> Plan:
+        subjects = (held | {ANYBODY}) & self._subjects
+        actions = names | {ANYTHING}
+        keys = [
+            (subject, where, action)
+            for subject in sorted(subjects)
+            for where in sorted({ANYBODY, domain})
+            for action in sorted(actions)
+        ]
+        blocks = [block for key in keys if (block := self._blocks.get(key))]
+        return Plan(blocks, Fill(dict(fill)))
+
+
+class _Holds(dict[str, bool | None]):
+    """Which conditions hold in one request: each is found out once, when it is first asked."""
+
+    __slots__ = ("_conditions", "_context")
+
+    def __init__(self, conditions: Mapping[str, Condition], context: Mapping[str, str]) -> None:
+        self._conditions = conditions
+        self._context = context
+
+    def __missing__(self, when: str) -> bool | None:
+        found = self[when] = self._conditions[when].verdict(self._context)
+        return found
+
+
+def _key(row: Row) -> Key:
+    return row.subject, row.domain, row.action
