@@ -31,9 +31,9 @@ def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
     """Return the canonical document and the paths of unknown members.
 
     The document has the daemon's spelling of every described member, no null
-    (inside lists and maps the zero value stands for it) and empty lists as
-    they are. It is None for the document ``null``, which only an operation
-    that can do without a body takes. A member that is not described and not
+    (inside maps and lists of plain values the zero value stands for it) and
+    empty lists as they are. It is None for the document ``null``, which only
+    an operation that can do without a body takes. A member that is not described and not
     empty is left out and named by its path, such as ``HostConfig.Foo``,
     without list indexes and map keys.
 
@@ -136,6 +136,9 @@ class _Reading:
     def _list(self, kind: GoType, value: Json, place: str) -> Value:
         if not isinstance(value, list):
             mismatch(value, "a list", place)
+        if kind.inner.form is Form.STRUCT and None in value:
+            # Engines keep it as a nil pointer and stumble over it for as long as the object lives.
+            refuse(place, "has a null in its list; expected objects")
         return [self._element(kind, part, place) for part in value]
 
     def _array(self, kind: GoType, value: Json, place: str) -> Value:

@@ -19,6 +19,7 @@ SHM_DEFAULT = 64 << 20
 PERIOD_DEFAULT = 100_000
 """Microseconds of a scheduling period where none is given."""
 
+_MOST = 2**63 - 1
 _NANO = Decimal("1e-9")
 
 RESTART = frozenset({"no", "always", "unless-stopped", "on-failure"})
@@ -112,7 +113,8 @@ def _swap(host: Document) -> str:
     if swap < 0:
         return "unlimited"
     if swap == 0 and memory > 0:
-        return str(2 * memory)
+        # The daemon's int64 wraps around, and then it is below zero.
+        return str(2 * memory) if 2 * memory <= _MOST else "unlimited"
     return str(swap) if swap else NONE
 
 

@@ -197,10 +197,15 @@ def _decoded_size(text: str) -> int:
 
 
 def _base64(text: str, member: str) -> bytes:
+    """Decode; there is one way to write bytes, and Python's strict mode takes others as well."""
     try:
-        return binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+        written = text.encode("ascii")
+        found = binascii.a2b_base64(written, strict_mode=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are both of it
         _refuse(f"has a {member} that is not base64")
+    if binascii.b2a_base64(found, newline=False) != written:
+        _refuse(f"has a {member} that is not base64")
+    return found
 
 
 def _certificate(text: str) -> str:

@@ -148,3 +148,10 @@ def test_an_unknown_restart_policy_is_refused():
 def test_updates(change, stored, facts):
     """Only what an update sets is a fact, in its effect on what is there."""
     assert words(changed_facts(change, stored)) == facts
+
+
+def test_twice_the_memory_may_be_more_than_there_are_numbers():
+    """The daemon's number wraps around, and below zero there is no limit."""
+    facts = words(limit_facts({"Memory": 2**62}))
+
+    assert "mem.swap:unlimited" in facts

@@ -84,6 +84,7 @@ def test_a_member_that_nobody_knows_is_left_alone():
         (a_call(RequestBody="###"), "has a RequestBody that is not base64"),
         (a_call(RequestBody="YQ==YQ=="), "has a RequestBody that is not base64"),
         (a_call(RequestBody="YQ"), "has a RequestBody that is not base64"),
+        (a_call(RequestBody="YR=="), "has a RequestBody that is not base64"),
         (a_call(RequestBody="Y\u00e9=="), "has a RequestBody that is not base64"),
         (a_call(RequestPeerCertificates=["#"]), "RequestPeerCertificates that is not base64"),
         (a_call(RequestPeerCertificates=[encoded("x")]), "is not one certificate in PEM"),
