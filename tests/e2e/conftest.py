@@ -192,5 +192,5 @@ class Certificates:
 
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    """Make an authority for this session."""
+    """Make an authority for all tests of a run."""
     return Certificates(trustme.CA(), tmp_path_factory.mktemp("certificates"))
