@@ -1,0 +1,61 @@
+"""What our reader makes of a request, with look-ups answered by the daemon itself.
+
+Knows the steps of the gate before any policy; knows nothing of what the daemon does.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from authz.docker import canonical
+from authz.docker.request import ApiRequest
+from authz.errors import RefusedError
+from authz.facts import build
+from authz.facts.facts import Fact
+from authz.facts.questions import Answer, Question
+from authz.identity.identity import Identity
+from authz.wire.raw import RawRequest
+
+SOMEBODY = Identity("user:somebody")
+_ROUNDS = 5
+
+Ask = Callable[[Question], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One operation and its facts, or the refusal."""
+
+    request: ApiRequest | None
+    facts: tuple[Fact, ...] = ()
+    refusal: RefusedError | None = None
+
+    @property
+    def told(self) -> frozenset[tuple[str, str]]:
+        """The facts as pairs of kind and value."""
+        return frozenset((fact.kind, fact.value) for fact in self.facts)
+
+
+def parse(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reading:
+    """Read a request without describing it."""
+    try:
+        return Reading(canonical.canonical(RawRequest(method, target, tuple(headers), body)))
+    except RefusedError as refusal:
+        return Reading(None, refusal=refusal)
+
+
+def read(method: str, target: str, body: bytes, ask: Ask) -> Reading:
+    """Read and describe a request with a JSON body."""
+    found = parse(method, target, [("Content-Type", "application/json")], body)
+    if found.request is None:
+        return found
+    answers: dict[Question, Answer] = {}
+    for _ in range(_ROUNDS):
+        pending = build.questions(found.request, answers)
+        if not pending:
+            break
+        answers |= {question: ask(question) for question in pending}
+    try:
+        facts = build.describe(found.request, SOMEBODY, answers)
+    except RefusedError as refusal:
+        return Reading(found.request, refusal=refusal)
+    return Reading(found.request, facts.facts)
