@@ -12,6 +12,7 @@ from datetime import date
 
 from authz.errors import Problem, Severity
 from authz.identity.identity import ANONYMOUS, NO_TENANT
+from authz.policy.aside import drain
 from authz.policy.decision import Word
 from authz.policy.pack_file import CORE, pack_of
 from authz.policy.row_check import condition_of, pattern_of
@@ -101,6 +102,7 @@ def _repeated(entries: Iterable[Entry]) -> Iterator[Problem]:
         other = first.setdefault(key, entry)
         if other is not entry:
             yield entry.whole(f"the row says the same as {_place(other)}", "take one away")
+    drain(first)
 
 
 def _overruled(rows: Sequence[Entry]) -> Iterator[Problem]:
@@ -119,6 +121,7 @@ def _overruled(rows: Sequence[Entry]) -> Iterator[Problem]:
                 f"the row never settles anything: {_place(other)} says {other['verdict'].text}"
             )
             yield row.problem("verdict", message, "take one away")
+    drain(strongest)
 
 
 def _unreachable(row: Entry, today: date) -> Iterator[Problem]:

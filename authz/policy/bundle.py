@@ -15,6 +15,7 @@ from pathlib import Path
 
 from authz.errors import Location, PolicyError, Problem, Severity
 from authz.policy import advice, links
+from authz.policy.aside import let_go
 from authz.policy.bundle_file import PACK_NAME, Wanted, read_packs
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
@@ -73,7 +74,10 @@ def load_bundle(reference: str | Path, *, today: date | None = None) -> Bundle:
         reading.read_pack(name)
     else:
         reading.read_bundle()
-    return reading.judge(name, today or datetime.now(UTC).date())
+    try:
+        return reading.judge(name, today or datetime.now(UTC).date())
+    finally:
+        reading.close()
 
 
 def shipped_bundles() -> tuple[str, ...]:
@@ -141,6 +145,12 @@ class _Reading:
                 *advice.warnings(entries, words, today=today, alone=self.alone),
             ),
         )
+
+    def close(self) -> None:
+        """Let go of the rows as they were written; there may be very many of them."""
+        entries = [entry for file in self.files for entry in file.entries]
+        self.files.clear()
+        let_go(entries)
 
     def _across(self, entries: list[Entry]) -> list[Problem]:
         """Check what only all files together can show."""

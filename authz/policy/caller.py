@@ -5,7 +5,7 @@ It knows identities and roles, and nothing of what is asked for.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from authz.errors import Reason, RefusedError
@@ -27,8 +27,7 @@ class Callers:
     """The callers of one policy. Its answers never change, and few are kept."""
 
     def __init__(self, roles: Roles) -> None:
-        self._roles = roles
-        self._cached = lru_cache(maxsize=CACHED)(self._caller)
+        self._cached = lru_cache(maxsize=CACHED)(partial(_caller, roles))
 
     def caller(self, identity: Identity) -> Caller:
         """Return who this is. Raises RefusedError for who bears a name that only policies give."""
@@ -37,17 +36,18 @@ class Callers:
             identity.subject, identity.groups, identity.tenant, identity.uid, assumed
         )
 
-    def _caller(
-        self,
-        subject: str,
-        groups: tuple[str, ...],
-        tenant: str,
-        uid: int | None,
-        assumed: bool,  # noqa: FBT001  part of a key
-    ) -> Caller:
-        _refuse_pretender(subject, groups, assumed=assumed)
-        identity = Identity(subject, groups, tenant, uid=uid)
-        return Caller(self._roles.held(identity), identity.domain, fill_for(identity))
+
+def _caller(  # noqa: PLR0913, PLR0917  a key, part by part
+    roles: Roles,
+    subject: str,
+    groups: tuple[str, ...],
+    tenant: str,
+    uid: int | None,
+    assumed: bool,  # noqa: FBT001
+) -> Caller:
+    _refuse_pretender(subject, groups, assumed=assumed)
+    identity = Identity(subject, groups, tenant, uid=uid)
+    return Caller(roles.held(identity), identity.domain, fill_for(identity))
 
 
 def _refuse_pretender(subject: str, groups: tuple[str, ...], *, assumed: bool) -> None:

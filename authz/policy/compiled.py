@@ -8,8 +8,8 @@ below that by the kind of fact (``plan``) and by its value (``bucket``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Final
 
 from authz.facts.facts import Fact
@@ -40,12 +40,13 @@ class Engine:
         fillings: dict[Key, dict[str, Filling]] = {}
         for order, row in enumerate(by_strength(rows)):
             self._take(order, row, fillings.setdefault(_key(row), {}))
-        self._blocks: dict[Key, Block] = {
-            key: {kind: filling.bucket() for kind, filling in kinds.items()}
-            for key, kinds in fillings.items()
-        }
+        self._blocks: dict[Key, Block] = {}
+        while fillings:
+            key, kinds = fillings.popitem()
+            self._blocks[key] = {kind: filling.bucket() for kind, filling in kinds.items()}
         self._subjects = frozenset(subject for subject, _, _ in self._blocks)
-        self._plan = lru_cache(maxsize=PLANS)(self._planned)
+        # INVARIANT: nothing here refers to the engine itself, so that it ends with its last user.
+        self._plan = lru_cache(maxsize=PLANS)(partial(_planned, self._blocks, self._subjects))
 
     def outcomes(self, asking: Asking, facts: Iterable[Fact]) -> tuple[Outcome, ...]:
         """Judge each fact alone.
@@ -71,6 +72,15 @@ class Engine:
         """Return allow rows of this caller that name one of the kinds, at most so many."""
         return tuple(self._plan_of(asking).allowing(kinds)[: min(most, SHOWN)])
 
+    def parts(self) -> Iterator[object]:
+        """Return what the index is made of, the smallest parts first."""
+        for block in self._blocks.values():
+            for bucket in block.values():
+                yield from bucket.exact.values()
+                yield from bucket.prefixes.values()
+                yield bucket
+            yield block
+
     def _plan_of(self, asking: Asking) -> Plan:
         fill = tuple(asking.fill.values.items())
         return self._plan(asking.held, asking.domain, asking.names, fill)
@@ -85,24 +95,6 @@ class Engine:
         for kind in dict.fromkeys(each.kind for each in pattern.alternatives):
             own = [each for each in pattern.alternatives if each.kind == kind]
             kinds.setdefault(kind, Filling()).add(order, pattern, own, when, row)
-
-    def _planned(
-        self,
-        held: frozenset[str],
-        domain: str,
-        names: frozenset[str],
-        fill: tuple[tuple[str, str], ...],
-    ) -> Plan:
-        subjects = (held | {ANYBODY}) & self._subjects
-        actions = names | {ANYTHING}
-        keys = [
-            (subject, where, action)
-            for subject in sorted(subjects)
-            for where in sorted({ANYBODY, domain})
-            for action in sorted(actions)
-        ]
-        blocks = [block for key in keys if (block := self._blocks.get(key))]
-        return Plan(blocks, Fill(dict(fill)))
 
 
 class _Holds(dict[str, bool | None]):
@@ -121,3 +113,21 @@ class _Holds(dict[str, bool | None]):
 
 def _key(row: Row) -> Key:
     return row.subject, row.domain, row.action
+
+
+def _planned(  # noqa: PLR0913, PLR0917  what is compiled, and what is asked
+    table: Mapping[Key, Block],
+    subjects: frozenset[str],
+    held: frozenset[str],
+    domain: str,
+    names: frozenset[str],
+    fill: tuple[tuple[str, str], ...],
+) -> Plan:
+    keys = [
+        (subject, where, action)
+        for subject in sorted((held | {ANYBODY}) & subjects)
+        for where in sorted({ANYBODY, domain})
+        for action in sorted(names | {ANYTHING})
+    ]
+    blocks = [block for key in keys if (block := table.get(key))]
+    return Plan(blocks, Fill(dict(fill)))

@@ -6,10 +6,23 @@ so that health can tell. It knows where the bundle is, and no request.
 
 from __future__ import annotations
 
-from threading import Lock
+import sys
+import time
+from threading import Lock, Thread
+from typing import Final
 
+from authz.policy.aside import aside, let_go
 from authz.policy.bundle import load_bundle
 from authz.policy.snapshot import Snapshot, compile_snapshot
+
+LONGEST: Final = 3.0
+"""Seconds after which every request has its answer that was there before a swap."""
+
+POLL: Final = 0.02
+"""Seconds between two looks whether a policy is still in use."""
+
+ALONE: Final = 2
+"""References to what only one list and the question itself refer to."""
 
 
 class CurrentPolicy:
@@ -21,8 +34,9 @@ class CurrentPolicy:
     def __init__(self, reference: str) -> None:
         """Load for the first time. Raises PolicyError: without a policy there is no service."""
         self._reference = reference
-        self._snapshot = compile_snapshot(load_bundle(reference))
+        self._snapshot = self._load()
         self._loading = Lock()
+        self._retiring: Thread | None = None
         self.problem = ""
 
     @property
@@ -38,11 +52,29 @@ class CurrentPolicy:
         that was asked for last, and read last, is the one that stays.
         """
         with self._loading:
+            if self._retiring:
+                self._retiring.join()  # three policies at once would be one too many to keep
             try:
-                snapshot = compile_snapshot(load_bundle(self._reference))
+                snapshot = self._load()
             except Exception as error:
                 self.problem = str(error) or type(error).__name__
                 raise
+            held = [self._snapshot]
             self._snapshot = snapshot
+            self._retiring = Thread(target=_retire, args=(held,), name="retire", daemon=True)
+            self._retiring.start()
             self.problem = ""
         return snapshot
+
+    def _load(self) -> Snapshot:
+        with aside():
+            return compile_snapshot(load_bundle(self._reference))
+
+
+def _retire(held: list[Snapshot]) -> None:
+    """Let go of a policy once nobody judges by it any more. ``held`` refers to it alone."""
+    for _ in range(int(LONGEST / POLL)):
+        if sys.getrefcount(held[0]) <= ALONE:
+            break
+        time.sleep(POLL)
+    let_go(held.pop().parts())

@@ -7,8 +7,8 @@ behind but an entry in a bounded cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 
 from authz.identity.identity import Identity
 from authz.policy.links import Link
@@ -25,18 +25,22 @@ class Roles:
         self._links: dict[tuple[str, str], set[str]] = {}
         for link in links:
             self._links.setdefault((link.domain, link.member), set()).add(link.role)
-        self._cached = lru_cache(maxsize=CACHED)(self._closure)
+        self._cached = lru_cache(maxsize=CACHED)(partial(closure, self._links))
 
     def held(self, identity: Identity) -> frozenset[str]:
         """Return the subject, its groups, and every role and pack that any of them leads to."""
         return self._cached((identity.subject, *identity.groups), identity.domain)
 
-    def _closure(self, names: tuple[str, ...], domain: str) -> frozenset[str]:
-        seen, todo = set(names), list(names)
-        while todo:
-            name = todo.pop()
-            for where in (ANYBODY, domain):
-                new = self._links.get((where, name), set()) - seen
-                seen |= new
-                todo += new
-        return frozenset(seen)
+
+def closure(
+    links: Mapping[tuple[str, str], set[str]], names: tuple[str, ...], domain: str
+) -> frozenset[str]:
+    """Return the names and all that they lead to in a tenant."""
+    seen, todo = set(names), list(names)
+    while todo:
+        name = todo.pop()
+        for where in (ANYBODY, domain):
+            new = links.get((where, name), set()) - seen
+            seen |= new
+            todo += new
+    return frozenset(seen)

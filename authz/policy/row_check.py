@@ -25,8 +25,8 @@ from authz.policy.vocabulary import ANYTHING, Vocabulary
 _WORDS = tuple(word.value for word in Word)
 _GRANTS = (Word.ALLOW, Word.EXCEPT)
 _TARGET = "target."
-KEPT = 1 << 18
-"""Columns that are parsed once during a load: more than a policy may have rows."""
+KEPT = 8192
+"""Columns that are not parsed again."""
 MAX_NAMED = 6
 """Actions that a suggestion names."""
 
@@ -70,12 +70,6 @@ def pattern_of(text: str) -> Pattern:
 def condition_of(text: str) -> Condition:
     """Parse a when column. Raises ConditionError."""
     return parse_condition(text)
-
-
-def forget() -> None:
-    """Let go of what was parsed: a load needs every column twice, and then no more."""
-    pattern_of.cache_clear()
-    condition_of.cache_clear()
 
 
 def _subject_problems(entry: Entry) -> list[Problem]:

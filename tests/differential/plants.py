@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from unittest.mock import patch
 
-from authz.policy import bucket, compiled, plan, ranges
+from authz.policy import bucket, compiled, plan, ranges, roles
 from authz.policy.bucket import Filling
 from authz.policy.decision import Row
 from authz.policy.entry import Entries, Entry
 from authz.policy.plan import Lookup
-from authz.policy.roles import Roles
 from authz.policy.subject import ANYBODY
 
 Settled = tuple[Row | None, Row | None]
+Links = Mapping[tuple[str, str], set[str]]
 Plant = Callable[[], AbstractContextManager[object]]
 
 
@@ -46,20 +46,20 @@ def unsorted_merge() -> AbstractContextManager[object]:
 def short_closure() -> AbstractContextManager[object]:
     """Plant a closure of roles that stops one hop short."""
 
-    def wrong(self: Roles, names: tuple[str, ...], domain: str) -> frozenset[str]:
+    def wrong(links: Links, names: tuple[str, ...], domain: str) -> frozenset[str]:
         seen = [set(names)]
         while True:
             new = {
                 role
                 for name in seen[-1]
                 for where in (ANYBODY, domain)
-                for role in self._links.get((where, name), ())
+                for role in links.get((where, name), ())
             }
             if not new:
                 return frozenset().union(*seen[: max(1, len(seen) - 1)])
             seen.append(new)
 
-    return patch.object(Roles, "_closure", wrong)
+    return patch.object(roles, "closure", wrong)
 
 
 def early_stop() -> AbstractContextManager[object]:

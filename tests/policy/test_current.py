@@ -1,10 +1,13 @@
 """The policy in force: replaced as a whole, or not at all."""
 
 import threading
+import weakref
 
 import pytest
 
 from authz.errors import PolicyError
+from authz.facts.facts import Fact, Facts
+from authz.identity.identity import Identity
 from authz.policy import current
 from authz.policy.current import CurrentPolicy
 from tests.policies import CREATE_ROW, a_bundle
@@ -92,3 +95,65 @@ def test_the_policy_that_was_read_last_stays(tmp_path, monkeypatch):
         thread.join(10)
 
     assert policy.snapshot.digest == CurrentPolicy(str(tmp_path)).snapshot.digest
+
+
+def test_the_old_policy_goes_when_nobody_judges_by_it(tmp_path, monkeypatch):
+    """Without any help of the collector, which does not look at policies."""
+    monkeypatch.setattr(current, "POLL", 0.001)
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    held = policy.snapshot
+    engine = weakref.ref(held.engine)
+
+    policy.reload()
+    in_use = engine()
+    del held
+    policy._retiring.join(10)
+
+    assert in_use is not None
+    del in_use
+    assert engine() is None
+
+
+def test_a_policy_that_is_never_let_go_does_not_stop_reloads(tmp_path, monkeypatch):
+    """Whoever holds it longer than a request may take pays for its end himself."""
+    monkeypatch.setattr(current, "LONGEST", 0.01)
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    held = policy.snapshot
+
+    policy.reload()
+    policy.reload()
+
+    assert held.bundle.rows
+
+
+def test_a_policy_has_all_its_parts(tmp_path):
+    """Those of which there may be many."""
+    snapshot = CurrentPolicy(str(a_bundle(tmp_path))).snapshot
+
+    parts = snapshot.parts()
+
+    for some in (snapshot.bundle.rows, snapshot.bundle.links, snapshot.engine._blocks.values()):
+        assert all(any(one is part for part in parts) for one in some)
+
+
+def test_no_decision_is_of_a_mixture(tmp_path):
+    """Two facts that change places: one of them is allowed at any time, never both or none."""
+    bundles = [f"p, *, *, container.create, on:{word}, *, allow\n" for word in ("new", "own")]
+    policy = CurrentPolicy(str(a_bundle(tmp_path, policy=bundles[0], people="")))
+    facts = Facts("container.create", (Fact("on", "new"), Fact("on", "own")))
+    seen, ended = set(), threading.Event()
+
+    def judge():
+        while not ended.is_set():
+            decision = policy.snapshot.judge(Identity("user:ann"), facts, {})
+            seen.add(tuple(outcome.allowed for outcome in decision.outcomes))
+
+    judging = threading.Thread(target=judge)
+    judging.start()
+    for number in range(1, 21):
+        a_bundle(tmp_path, policy=bundles[number % 2], people="")
+        policy.reload()
+    ended.set()
+    judging.join()
+
+    assert seen == {(True, False), (False, True)}
