@@ -37,6 +37,7 @@ from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
 from authz.policy.current import CurrentPolicy
+from authz.proof import prove
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import ProxyServer, Shared
 from authz.proxy.upstream import Daemon
@@ -74,7 +75,7 @@ def opened(settings: Settings) -> Iterator[Ground]:
     Raises ConfigurationError and PolicyError, with nothing left behind.
     """
     with ExitStack() as opening:
-        policy = CurrentPolicy(settings.policy)
+        policy = CurrentPolicy(settings.policy, prove)
         passes = Passes(load_key(settings.pass_key))
         sink = Sink(settings.audit.path, settings.audit.durability)
         opening.callback(sink.close)

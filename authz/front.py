@@ -30,6 +30,7 @@ from authz.lookups.jwks import KeySource
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.socket import listen
 from authz.policy.current import CurrentPolicy
+from authz.proof import prove
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
 from authz.proxy.head import Headers
 from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared
@@ -114,7 +115,7 @@ def opened(settings: Settings, policy: CurrentPolicy) -> Iterator[Front]:
     found: list[Opened] = []
     with ExitStack() as opening:
         for each in settings.proxy.listen if settings.proxy else ():
-            own = CurrentPolicy(each.policy) if each.policy else policy
+            own = CurrentPolicy(each.policy, prove) if each.policy else policy
             sock = _socket(each, opening)
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))
             if each.insecure:

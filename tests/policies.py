@@ -61,7 +61,9 @@ def a_bundle(  # noqa: PLR0913  one keyword for each file of a bundle
     for name, content in written.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.chmod(0o755)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(0o644)
     return root
 
 

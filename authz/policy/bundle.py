@@ -61,15 +61,19 @@ class Bundle:
     warnings: tuple[Problem, ...] = ()
 
 
-def load_bundle(reference: str | Path, *, today: date | None = None) -> Bundle:
+def load_bundle(
+    reference: str | Path, *, today: date | None = None, guarded: bool = False
+) -> Bundle:
     """Load ``builtin:NAME``, a bundle's folder or a single pack's folder.
 
     Raises PolicyError, which names everything that is wrong. ``today`` (UTC)
-    decides only which exceptions are warned about as expired.
+    decides only which exceptions are warned about as expired. ``guarded``
+    refuses files that others than root and this account could change; those
+    that come with the package are as safe as the program itself.
     """
     root = _root(reference)
     name = root.resolve().name
-    reading = _Reading(root)
+    reading = _Reading(root, guarded=guarded)
     if is_pack(root):
         reading.read_pack(name)
     else:
@@ -97,6 +101,8 @@ class _Reading:
     """The packs that exist, and whether each is loaded."""
     excused: set[str] = field(default_factory=set)
     """Packs that could not be read, or whose name was misspelt: told once is enough."""
+    guarded: bool = False
+    """Whether nobody else may be able to change the files."""
     alone: bool = False
     """Whether this is one pack, without a bundle around it."""
 
@@ -185,10 +191,14 @@ class _Reading:
 
     def _read(self, name: str, path: Path) -> Source | None:
         try:
-            source = read_source(name, path)
+            guarded = self.guarded and not path.is_relative_to(shipped("policies"))
+            source = read_source(name, path, guarded=guarded)
         except PolicyError as error:
             hint = _HINTS.get(name, "")
-            self.problems += [replace(problem, suggestion=hint) for problem in error.problems]
+            self.problems += [
+                problem if problem.suggestion else replace(problem, suggestion=hint)
+                for problem in error.problems
+            ]
             return None
         self.sources.append(source)
         return source

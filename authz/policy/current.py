@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Final
 
@@ -25,15 +26,24 @@ ALONE: Final = 2
 """References to what only one list and the question itself refer to."""
 
 
+def _unproved(_snapshot: Snapshot) -> None:
+    """Take a policy as it is."""
+
+
 class CurrentPolicy:
     """A bundle by its reference, and the snapshot that judges.
 
     ``problem`` says why the last load failed; it is empty where it did not.
     """
 
-    def __init__(self, reference: str) -> None:
-        """Load for the first time. Raises PolicyError: without a policy there is no service."""
+    def __init__(self, reference: str, prove: Callable[[Snapshot], None] = _unproved) -> None:
+        """Load for the first time. Raises PolicyError: without a policy there is no service.
+
+        ``prove`` is shown each policy before it comes in force, and raises
+        PolicyError where that must not be.
+        """
         self._reference = reference
+        self._prove = prove
         self._snapshot = self._load()
         self._loading = Lock()
         self._retiring: Thread | None = None
@@ -68,7 +78,9 @@ class CurrentPolicy:
 
     def _load(self) -> Snapshot:
         with aside():
-            return compile_snapshot(load_bundle(self._reference))
+            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
+            self._prove(snapshot)
+            return snapshot
 
 
 def _retire(held: list[Snapshot]) -> None:

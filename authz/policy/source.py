@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from authz.errors import Location, PolicyError, Problem, Severity
+from authz.policy.ownership import exposed, exposed_folder
 
 MAX_FILE = 16 * 1024 * 1024
 """Bytes of one file that will be read."""
@@ -61,15 +62,19 @@ class Line:
         return Problem(where, message, suggestion, self.text, max(width, 1), severity)
 
 
-def read_source(name: str, path: Path) -> Source:
+def read_source(name: str, path: Path, *, guarded: bool = False) -> Source:
     """Read one file. Raises PolicyError where it is missing, too large or no regular file.
 
-    A pipe or a device in the place of a file is never waited for.
+    A pipe or a device in the place of a file is never waited for. A ``guarded``
+    file is not read where others than root and this account could change it.
     """
     try:
         with open(path, "rb", opener=_open_at_once) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
                 raise _unreadable(path, "is not a regular file")
+            if guarded:
+                _check_owners(path, status)
             content = stream.read(MAX_FILE + 1)
     except (OSError, ValueError) as error:
         raise _unreadable(path, _cause(error)) from error
@@ -150,6 +155,15 @@ def _hidden(line: Line) -> Problem | None:
 
 def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def _check_owners(path: Path, status: os.stat_result) -> None:
+    for who, what in ((exposed(status), path), (exposed_folder(path), path.parent)):
+        if who:
+            kind = "file" if what == path else "folder"
+            message = f"the {kind} {who}; only root and uid {os.geteuid()} may change a policy"
+            hint = f"chown {os.geteuid()} {what} && chmod go-w {what}"
+            raise PolicyError((Problem(Location(str(what)), message, hint),))
 
 
 def _cause(error: OSError | ValueError) -> str:

@@ -404,3 +404,15 @@ def test_problems_come_in_the_order_of_their_places(tmp_path: Path):
     problems = _problems(a_bundle(tmp_path, files=TEN_MISTAKES))
 
     assert list(problems) == sorted(problems)
+
+
+def test_files_of_others_are_refused_where_it_counts(tmp_path: Path):
+    """The service reads only what nobody else can change; whoever checks a policy may read all."""
+    site = a_bundle(tmp_path / "site")
+    (site / "people.csv").chmod(0o666)
+
+    assert load_bundle(site).rows
+    with pytest.raises(PolicyError) as caught:
+        load_bundle(site, guarded=True)
+    assert [Path(each.location.file).name for each in caught.value.problems] == ["people.csv"]
+    assert load_bundle("builtin:admin", guarded=True).rows

@@ -59,7 +59,7 @@ def test_whatever_fails_changes_nothing(tmp_path, monkeypatch, error, problem):
     policy = CurrentPolicy(str(a_bundle(tmp_path)))
     held = policy.snapshot
 
-    def broken(_reference):
+    def broken(_reference, **_how):
         raise error
 
     monkeypatch.setattr(current, "load_bundle", broken)
@@ -76,8 +76,8 @@ def test_the_policy_that_was_read_last_stays(tmp_path, monkeypatch):
     reading, go = threading.Event(), threading.Event()
     load = current.load_bundle
 
-    def slow(reference):
-        found = load(reference)
+    def slow(reference, **how):
+        found = load(reference, **how)
         reading.set()
         assert go.wait(10)
         return found

@@ -185,3 +185,30 @@ def test_a_file_of_garbage_does_not_fill_the_memory():
     _, problems = split(a_source(b"\xff\n" * (MAX_PROBLEMS + 5)))
 
     assert len(problems) == MAX_PROBLEMS
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "told"),
+    [
+        (0o644, 0o755, ""),
+        (0o664, 0o755, "the file can be written by others (mode 0664); only root and uid "),
+        (0o644, 0o777, "the folder can be written by others (mode 0777); only root and uid "),
+    ],
+)
+def test_a_guarded_file_is_nobody_elses(tmp_path: Path, file: int, folder: int, told: str):
+    """Neither itself nor the folder that it lies in."""
+    path = tmp_path / "site" / "policy.csv"
+    path.parent.mkdir()
+    path.write_text("x\n")
+    path.chmod(file)
+    path.parent.chmod(folder)
+
+    if not told:
+        assert read_source("policy.csv", path, guarded=True).content == b"x\n"
+        return
+    assert read_source("policy.csv", path).content == b"x\n"
+    with pytest.raises(PolicyError) as caught:
+        read_source("policy.csv", path, guarded=True)
+    (problem,) = caught.value.problems
+    assert problem.message.startswith(told)
+    assert "chmod go-w" in problem.suggestion
