@@ -154,6 +154,7 @@ async def _serve(servers: list[Server], operator: Operator) -> None:
             group.create_task(Heartbeat().beat()),
             group.create_task(operator.watch_engine()),
             group.create_task(operator.reload_on(hangups)),
+            group.create_task(operator.watch_files()),
         ]
         try:
             for server in servers:

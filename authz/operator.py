@@ -41,6 +41,9 @@ SHADOW = "shadow mode: what the policy denies is let through, but for never rows
 EVERY = 5.0
 """Seconds between two attempts to reach a daemon that has not started yet."""
 
+LOOK = 1.0
+"""Seconds between two looks at the files of the policies."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -125,6 +128,18 @@ class Operator:
         while True:
             await hangups.get()
             await self.reload()
+
+    async def watch_files(self) -> None:
+        """Read the policies again when their files have changed and come to rest."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if await asyncio.to_thread(self._changed):
+                log.info("policy.files_changed")
+                await self.reload()
+
+    def _changed(self) -> bool:
+        found = [policy.changed() for policy in (self._policy, *self._further)]
+        return any(found)
 
     async def note(self, what: str, peer: Peer, allowed: bool) -> None:  # noqa: FBT001  the admin socket's contract
         """Record what was asked of the service. Raises AuditUnavailableError.

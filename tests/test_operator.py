@@ -331,3 +331,23 @@ async def test_what_cannot_be_recorded_is_not_done(site):
 
     with pytest.raises(AuditUnavailableError):
         await one.operator.note("POST /reload", ROOT, True)  # noqa: FBT003  the same
+
+
+async def test_changed_files_are_read_again(site, tmp_path, monkeypatch):
+    """Of every policy, without anybody asking."""
+    monkeypatch.setattr(operator_module, "LOOK", 0.01)
+    one = site()
+    other = CurrentPolicy(str(a_bundle(tmp_path / "other")))
+    one.operator.also_reload([other], lambda: None)
+    before = one.policy.snapshot.digest, other.snapshot.digest
+
+    watching = asyncio.create_task(one.operator.watch_files())
+    with capture_logs() as logged:
+        ping = "p, role:dev, *, system.ping, on:host, *, allow\n"
+        a_bundle(tmp_path / "other", policy=CREATE_ROW + ping)
+        await until(lambda: other.snapshot.digest != before[1])
+        await until(lambda: one.reloads("done") == 1)
+    watching.cancel()
+
+    assert one.policy.snapshot.digest == before[0]
+    assert [each["event"] for each in logged] == ["policy.files_changed", "policy.reloaded"]

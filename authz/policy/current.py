@@ -14,6 +14,7 @@ from typing import Final
 
 from authz.policy.aside import aside, let_go
 from authz.policy.bundle import load_bundle
+from authz.policy.look import look
 from authz.policy.snapshot import Snapshot, compile_snapshot
 
 LONGEST: Final = 3.0
@@ -44,6 +45,7 @@ class CurrentPolicy:
         """
         self._reference = reference
         self._prove = prove
+        self._seen = self._glimpsed = look(reference)
         self._snapshot = self._load()
         self._loading = Lock()
         self._retiring: Thread | None = None
@@ -76,7 +78,17 @@ class CurrentPolicy:
             self.problem = ""
         return snapshot
 
+    def changed(self) -> bool:
+        """Say whether the files differ from those that were read last, and have come to rest.
+
+        They have when two looks in a row see the same. What a load refused is
+        not read again before it changes.
+        """
+        last, self._glimpsed = self._glimpsed, look(self._reference)
+        return self._glimpsed != self._seen and self._glimpsed == last
+
     def _load(self) -> Snapshot:
+        self._seen = look(self._reference)
         with aside():
             snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
             self._prove(snapshot)

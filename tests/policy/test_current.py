@@ -157,3 +157,35 @@ def test_no_decision_is_of_a_mixture(tmp_path):
     judging.join()
 
     assert seen == {(True, False), (False, True)}
+
+
+def test_a_change_counts_once_it_has_come_to_rest(tmp_path):
+    """Not while files are still being written, and once only."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    rules = tmp_path / "policy.csv"
+
+    before = policy.changed()
+    rules.write_text(CREATE_ROW * 2)
+    moving = policy.changed()
+    rules.write_text(CREATE_ROW + OTHER_ROW)
+    moving_on = policy.changed()
+    resting = policy.changed()
+    policy.reload()
+
+    assert (before, moving, moving_on, resting) == (False, False, False, True)
+    assert not policy.changed()
+
+
+def test_what_was_refused_is_not_read_again_and_again(tmp_path):
+    """Until somebody has mended it."""
+    policy = CurrentPolicy(str(a_bundle(tmp_path)))
+    (tmp_path / "policy.csv").write_text("nonsense\n")
+
+    with pytest.raises(PolicyError):
+        policy.reload()
+    after = [policy.changed() for _ in range(3)]
+    (tmp_path / "policy.csv").write_text(CREATE_ROW)
+    mended = [policy.changed() for _ in range(2)]
+
+    assert after == [False, False, False]
+    assert mended == [False, True]
