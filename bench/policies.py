@@ -21,7 +21,7 @@ def a_site(root: Path, rows: int, seed: int = 1) -> Path:
     """
     random = Random(seed)
     root.mkdir(parents=True, exist_ok=True)
-    roles = max(1, min(MOST_ROLES, rows // ROWS_PER_ROLE))
+    roles = min(MOST_ROLES, -(-rows // ROWS_PER_ROLE))
     people = [
         f"g, user:u{n}, role:r{(n * 7 + k * 13) % roles}, *\n"
         for n in range(roles)
