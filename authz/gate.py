@@ -1,9 +1,9 @@
 """The whole judgement, as plain functions without any I/O.
 
-A door hands in a :class:`RawRequest`. ``authenticate`` and ``prepare`` say who
-asks for what, ``questions`` what only others can answer, ``describe`` what the
-request would do, and ``judge`` what the policy says to that. Every function
-either returns its value or raises :class:`RefusedError`; none of them waits.
+A door hands in a :class:`RawRequest`. ``authenticate`` and ``prepare`` say who asks
+for what, ``survey`` what only others can answer and then what the request
+would do, and ``judge`` what the policy says to that. Every function either
+returns its value or raises :class:`RefusedError`; none of them waits.
 
 The runner drives these functions for the doors, ``rehearse`` for the command
 line. There is no other way to a verdict.
@@ -205,17 +205,21 @@ def forward(prepared: Prepared) -> Forward | None:
     return written(prepared.raw, prepared.request)
 
 
-def questions(prepared: Prepared, answers: Answers) -> tuple[Question, ...]:
-    """Return what must still be looked up, given the answers so far.
+def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]:
+    """Say what the request would do, or what must still be looked up, given the answers so far.
 
     An answer can raise a further question: an exec names its container, and
-    that its volumes. The caller asks again until nothing is left.
+    that its volumes. The caller asks again until nothing is left. Raises
+    RefusedError where it cannot be told.
     """
-    return build.questions(prepared.request, answers)
+    return build.survey(prepared.request, prepared.identity, answers, prepared.limits.facts)
 
 
 def describe(prepared: Prepared, answers: Answers) -> Facts:
-    """Say what the request would do. Raises RefusedError where it cannot be told."""
+    """Say what the request would do, with ``unknown`` for what nobody answers: in a rehearsal.
+
+    Raises RefusedError where it cannot be told.
+    """
     return build.describe(prepared.request, prepared.identity, answers, prepared.limits.facts)
 
 

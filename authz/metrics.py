@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -70,6 +72,16 @@ class Metrics:
         self.connections = Gauge(
             "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
         )
+
+    @lru_cache(maxsize=256)  # noqa: B019  one object for the life of the process
+    def decision(self, door: str, effect: str, reason: str, enforced: str) -> Counter:
+        """Return the counter of one way to decide; the library takes a lock to find it."""
+        return self.decisions.labels(door, effect, reason, enforced)
+
+    @lru_cache(maxsize=16)  # noqa: B019  as above
+    def seconds_of(self, door: str) -> Histogram:
+        """Return the histogram of one door."""
+        return self.seconds.labels(door)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -24,6 +24,7 @@ from authz.audit.redaction import Redaction
 from authz.audit.sink import Sink
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
+from authz.facts.facts import Facts
 from authz.facts.questions import MISSING, Answer, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
@@ -263,25 +264,25 @@ class Runner:
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
         course.forward = gate.forward(prepared)
-        answers = await self._answers(prepared)
-        course.facts = gate.describe(prepared, answers)
+        course.facts = await self._facts(prepared)
         course.context = gate.context(prepared, course.facts, course.began)
         course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
 
-    async def _answers(self, prepared: gate.Prepared) -> Mapping[Question, Answer]:
+    async def _facts(self, prepared: gate.Prepared) -> Facts:
         """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
         answers: dict[Question, Answer] = {}
         for _ in range(MOST_ROUNDS):
-            asked = gate.questions(prepared, answers)
-            if not asked:
-                return answers
-            if len(answers) + len(asked) > MOST_QUESTIONS:
+            found = gate.survey(prepared, answers)
+            if isinstance(found, Facts):
+                return found
+            if len(answers) + len(found) > MOST_QUESTIONS:
                 problem = f"the request refers to more than {MOST_QUESTIONS} objects"
                 raise RefusedError(Reason.TOO_MANY_FACTS, problem)
-            answers |= await self._asked(asked)
-        if gate.questions(prepared, answers):
-            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
-        return answers
+            answers |= await self._asked(found)
+        found = gate.survey(prepared, answers)
+        if isinstance(found, Facts):
+            return found
+        raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
 
     async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
         """Ask all of these at once; the first failure ends the others."""
@@ -361,8 +362,8 @@ class Runner:
         door = course.raw.door.value
         enforced = "yes" if verdict.enforced else "no"
         labels = (door, verdict.effect.value, verdict.reason.value, enforced)
-        self._parts.metrics.decisions.labels(*labels).inc()
-        self._parts.metrics.seconds.labels(door).observe(seconds)
+        self._parts.metrics.decision(*labels).inc()
+        self._parts.metrics.seconds_of(door).observe(seconds)
         if verdict.effect is not Effect.ALLOW:
             log.info(
                 _EVENTS[verdict.effect],

@@ -299,7 +299,7 @@ async def test_lookups_wait_for_each_other(bench, monkeypatch):
     assert len(one.lookups.asked) == 1
 
 
-@pytest.mark.parametrize("step", ["questions", "describe", "judge"])
+@pytest.mark.parametrize("step", ["prepare", "survey", "judge"])
 async def test_a_defect_refuses_and_is_logged(bench, monkeypatch, step):
     """Nothing is raised at the door; the traceback is in the log, not in the answer."""
 

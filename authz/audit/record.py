@@ -118,7 +118,10 @@ def line(record: AuditRecord) -> bytes:
 
     All that could move a cursor or end a line is escaped by JSON.
     """
-    return json.dumps(as_json(record), separators=(",", ":")).encode("ascii") + b"\n"
+    return _ENCODER.encode(as_json(record)).encode("ascii") + b"\n"
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
@@ -166,7 +169,7 @@ def _fact(outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
     row = outcome.row
     members: dict[str, Any] = {
         "fact": redaction.text(str(outcome.fact)),
-        "verdict": outcome.word.value if outcome.word else "deny",
+        "verdict": outcome.word or "deny",
         "row": row.id if row else None,
         "at": f"{row.location.file}:{row.location.line}" if row else None,
         "message": row.message if row else "",

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _RANDOM_BITS = 80
-_SHIFTS = tuple(range(125, -1, -5))
+_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_SHIFTS = tuple(range(120, -1, -10))
 
 
 class Ulids:
@@ -29,4 +30,4 @@ class Ulids:
         milliseconds = self._clock() // 1_000_000
         random = int.from_bytes(self._entropy(_RANDOM_BITS // 8))
         self._last = max(milliseconds << _RANDOM_BITS | random, self._last + 1)
-        return "".join(_ALPHABET[self._last >> shift & 31] for shift in _SHIFTS)
+        return "".join([_PAIRS[self._last >> shift & 1023] for shift in _SHIFTS])

@@ -110,6 +110,7 @@ class _Reading:
         """Read an object into a structure; two names that fold alike are refused."""
         document: dict[str, Value] = {}
         seen: dict[str, str] = {}
+        below = _below(place)
         for name, part in value.items():
             folded = fold(name)
             if folded in seen:
@@ -119,11 +120,12 @@ class _Reading:
             known = struct.folding(folded)
             if known is None or (known.go.form is Form.JSON):
                 spelling = known.name if known else name
-                _note_unknown(self.unknown, _below(place), spelling, empty=is_empty(part))
+                _note_unknown(self.unknown, below, spelling, empty=is_empty(part))
             elif known.legacy:
-                _refuse_legacy(_below(place) + known.name, part)
+                _refuse_legacy(below + known.name, part)
             elif part is not None:
-                document[known.name] = self.value(known.go, part, _below(place) + known.name)
+                kind = known.go
+                document[known.name] = self._forms[kind.form](kind, part, below + known.name)
         return document
 
     def value(self, kind: GoType, value: Json, place: str) -> Value:

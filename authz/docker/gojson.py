@@ -21,6 +21,8 @@ MAX_DEPTH = 32
 """How many objects and lists may stand inside one another; Go stops at 10,000."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""An escape of half a surrogate pair: without one there is none, as the bytes are UTF-8."""
 _SHOWN = 60
 _TOO_DEEP = f"nests objects and lists deeper than {MAX_DEPTH} levels"
 
@@ -50,14 +52,11 @@ def loads(document: bytes, place: str = "body") -> Json:
     closing brackets included, which the daemon's check overlooks.
     """
     try:
-        value: Json = json.loads(
-            _text(document),
-            object_pairs_hook=_object,
-            parse_int=Number,
-            parse_float=Number,
-            parse_constant=_constant,
-        )
-        _inspect(value, 1)
+        text = _text(document)
+        value: Json = _DECODER.decode(text)
+        _check_depth(value)
+        if _HALF.search(text):
+            _check_texts(value)
     except json.JSONDecodeError as error:
         refuse(place, f"is not JSON: {error.msg} at character {error.pos}")
     except RecursionError:
@@ -144,25 +143,43 @@ def _constant(text: str) -> NoReturn:
     raise _UnreadableError(f"is not JSON: {text} is no value")
 
 
-def _inspect(value: Json, depth: int) -> None:
-    """Refuse lone surrogates and too many levels anywhere in the document."""
+def _check_depth(value: Json) -> None:
+    """Refuse too many levels, looking at one after the other."""
+    level: list[Json] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return
+        level = [
+            part
+            for each in level
+            for part in (each.values() if isinstance(each, dict) else each)  # type: ignore[union-attr]
+        ]
+    raise _UnreadableError(_TOO_DEEP)
+
+
+def _check_texts(value: Json) -> None:
+    """Refuse lone surrogates anywhere in the document."""
     if isinstance(value, str):
         _check_text(value)
-    if not isinstance(value, dict | list):
-        return
-    if depth > MAX_DEPTH:
-        raise _UnreadableError(_TOO_DEEP)
-    if isinstance(value, dict):
-        for name in value:
+    elif isinstance(value, dict):
+        for name, part in value.items():
             _check_text(name)
-    for part in value.values() if isinstance(value, dict) else value:
-        _inspect(part, depth + 1)
+            _check_texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            _check_texts(part)
 
 
 def _check_text(text: str) -> None:
     if half := _SURROGATE.search(text):
         # The text around it may be a secret.
         raise _UnreadableError(f"has half of a surrogate pair, {quoted(half[0])}")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=Number, parse_float=Number, parse_constant=_constant
+)
 
 
 def _fold_letter(letter: str) -> str:

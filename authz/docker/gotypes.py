@@ -51,6 +51,8 @@ class Form(StrEnum):
     JSON = "json"
     STRUCT = "struct"
 
+    __hash__ = str.__hash__  # looked up for every value of every body; equal, and written in C
+
 
 @dataclass(frozen=True, slots=True)
 class GoType:

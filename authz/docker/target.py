@@ -13,6 +13,7 @@ mux.go (cleanPath); moby, api/server/server.go (versionMatcher).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from authz.docker.gojson import quoted, refuse
 from authz.docker.query import decode, parse_query
@@ -31,6 +32,9 @@ _VERSION = re.compile(r"(?P<major>1)\.(?P<minor>0|[1-9][0-9]?)")
 _LIBPOD = re.compile(r"(/v[^/]*)?/libpod(/.*)?", re.DOTALL)
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MASK = "\0"
+_ASKING = frozenset({"GET", "HEAD"})
+_SHORT = 128
+"""Characters of a target that is worth remembering, and that holds no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,17 @@ class Target:
 def read_target(method: str, target: str) -> Target:
     """Read the method and target of a request line.
 
-    Raises RefusedError: UNREADABLE_REQUEST for a target that is not canonical,
+    Clients ask the same few things again and again, so short targets without a
+    body are read once. Raises RefusedError: UNREADABLE_REQUEST for a target that is not canonical,
     LEGACY_FORM for an API version below OLDEST, UNKNOWN_ROUTE where the Engine
     API has no such operation.
     """
+    if method in _ASKING and len(target) <= _SHORT:
+        return _read_once(method, target)
+    return _read(method, target)
+
+
+def _read(method: str, target: str) -> Target:
     written, _, query = target.partition("?")
     if not target.startswith("/"):
         refuse("target", f"is {quoted(written)}; expected a path that starts with a slash")
@@ -71,6 +82,11 @@ def read_target(method: str, target: str) -> Target:
     if "%" in written:
         _check_escapes(method, written, operations)
     return Target(version, operations, variables, parse_query(query))
+
+
+@lru_cache(maxsize=512)
+def _read_once(method: str, target: str) -> Target:
+    return _read(method, target)
 
 
 def _clean(written: str) -> str:

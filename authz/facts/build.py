@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from authz.docker.request import ApiRequest
 from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
-from authz.facts.catalogue import TARGETED, catalogue
+from authz.facts.catalogue import TARGETED, obligatory
 from authz.facts.cluster_volumes import volume_update_facts
 from authz.facts.conditions import conditions
 from authz.facts.container import create_facts, target_facts
@@ -66,19 +66,28 @@ def describe(
     answers: Answers,
     settings: FactSettings | None = None,
 ) -> Facts:
-    """Say what a request would do.
+    """Say what a request would do, with ``unknown`` for what is not known.
 
     Raises RefusedError: UNREADABLE_REQUEST for values that no engine reads or
     that engines read differently, RESERVED_LABEL, TOO_MANY_FACTS, MISSING_FACT.
     """
+    return _complete(_walked(request, Known(answers, identity, settings or FactSettings())))
+
+
+def survey(
+    request: ApiRequest,
+    identity: Identity,
+    answers: Answers,
+    settings: FactSettings | None = None,
+) -> Facts | tuple[Question, ...]:
+    """Say what a request would do, or what must still be looked up before that can be told.
+
+    Raises RefusedError like :func:`describe`: a request that will be refused
+    asks for nothing more.
+    """
     known = Known(answers, identity, settings or FactSettings())
-    facts = _distinct(_all(request, known), known.settings.max_facts)
-    action = request.operation.action
-    missing = catalogue().obligatory(action) - {fact.kind for fact in facts}
-    if missing:
-        problem = f"{action} must say {', '.join(sorted(missing))}, and this request does not"
-        raise RefusedError(Reason.MISSING_FACT, problem)
-    return Facts(action, facts, conditions(request, known))
+    facts = _walked(request, known)
+    return tuple(known.pending) or _complete(facts)
 
 
 def questions(request: ApiRequest, answers: Answers) -> tuple[Question, ...]:
@@ -88,11 +97,25 @@ def questions(request: ApiRequest, answers: Answers) -> tuple[Question, ...]:
     """
     known = Known(answers)
     try:
-        _distinct(_all(request, known), known.settings.max_facts)
-        conditions(request, known)
+        _walked(request, known)
     except RefusedError:
         return ()
     return tuple(known.pending)
+
+
+def _walked(request: ApiRequest, known: Known) -> Facts:
+    """Describe a request once; what it asks on the way is pending afterwards."""
+    facts = _distinct(_all(request, known), known.settings.max_facts)
+    return Facts(request.operation.action, facts, conditions(request, known))
+
+
+def _complete(facts: Facts) -> Facts:
+    """Refuse a request that does not say what its action must say."""
+    missing = obligatory(facts.action) - {fact.kind for fact in facts.facts}
+    if missing:
+        problem = f"{facts.action} must say {', '.join(sorted(missing))}, and this request does not"
+        raise RefusedError(Reason.MISSING_FACT, problem)
+    return facts
 
 
 def _distinct(facts: Iterator[Fact], most: int) -> tuple[Fact, ...]:

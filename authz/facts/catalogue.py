@@ -89,10 +89,6 @@ class Catalogue:
             return found.target and action in TARGETED
         return action in found.actions
 
-    def obligatory(self, action: str) -> frozenset[str]:
-        """Return the kinds that every request of this action must have a fact of."""
-        return frozenset(kind.name for kind in self.kinds.values() if action in kind.must)
-
     def pattern_problem(self, kind: str, text: str) -> Fault | None:
         """Say why no fact of a kind has a value like ``text``, and what was probably meant.
 
@@ -104,6 +100,12 @@ class Catalogue:
                 return None
             return f'the value of {kind} is never "{UNKNOWN}"', ""
         return value_fault(kind, known.value, text)
+
+
+@cache
+def obligatory(action: str) -> frozenset[str]:
+    """Return the kinds that every request of an action of the catalogue must have a fact of."""
+    return frozenset(kind.name for kind in catalogue().kinds.values() if action in kind.must)
 
 
 @cache

@@ -117,9 +117,10 @@ def _object(document: bytes) -> object:
     if not document:
         _refuse("is empty")
     try:
-        value = json.loads(
-            document.decode("utf-8"), object_pairs_hook=_members, parse_constant=_constant
-        )
+        text = document.decode("utf-8")
+        if text.startswith("\ufeff"):
+            _refuse("is not JSON: Unexpected UTF-8 BOM")
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         _refuse(f"is not JSON: {_cause(error)}")
     if not isinstance(value, dict):
@@ -138,6 +139,9 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(text: str) -> NoReturn:
     _refuse(f"is not JSON: {text} is no value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
 
 
 def _cause(error: ValueError | RecursionError) -> str:

@@ -144,6 +144,8 @@ async def _read(request: web.BaseRequest, limit: int) -> bytes:
     Raises TimeoutError where it takes longer than its time, and OSError or
     RequestPayloadError where it breaks off.
     """
+    if request.content.is_eof():  # the daemon sends it with the head: nothing to wait for
+        return request.content.read_nowait(limit + 1)
     kept = bytearray()
     drained = 0
     async with asyncio.timeout(READING_TIME):

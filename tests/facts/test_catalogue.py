@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz.facts.catalogue import TARGETED, catalogue
+from authz.facts.catalogue import TARGETED, catalogue, obligatory
 
 KINDS = catalogue().kinds
 
@@ -31,9 +31,9 @@ def test_what_an_action_can_yield(action, kind, can):
 
 def test_what_an_action_must_say():
     """A create without an image, or a request that touches nothing, was not understood."""
-    assert catalogue().obligatory("container.create") == {"on", "image"}
-    assert catalogue().obligatory("image.pull") == {"on", "image"}
-    assert catalogue().obligatory("system.ping") == {"on"}
+    assert obligatory("container.create") == {"on", "image"}
+    assert obligatory("image.pull") == {"on", "image"}
+    assert obligatory("system.ping") == {"on"}
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
