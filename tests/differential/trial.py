@@ -83,7 +83,12 @@ class Trials:
             return
         yield from stored.container_differences(reading.request.body, found)
         yield from _untold(
-            dangers.container_dangers(found, lambda name: self._get(f"/volumes/{name}")), reading
+            dangers.container_dangers(
+                found,
+                lambda name: self._get(f"/volumes/{name}"),
+                deep=self._stage.makes_submounts_read_only,
+            ),
+            reading,
         )
         yield from self._unforeseen(found, reading)
 
