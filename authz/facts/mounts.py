@@ -96,7 +96,8 @@ class _Reader:
         source = text(mount, "Source")
         options = table(mount, "BindOptions")
         shallow = flag(options, "NonRecursive") or flag(options, "ReadOnlyNonRecursive")
-        deep = not shallow and (flag(options, "ReadOnlyForceRecursive") or self.read_only_is_deep())
+        forced = flag(options, "ReadOnlyForceRecursive")
+        deep = not shallow and self.read_only_is_deep(forced=forced)
         writable = not (flag(mount, "ReadOnly") and deep)
         yield from host_path_facts(source, self.known, writable=writable)
         yield from propagation_facts(text(options, "Propagation"))
@@ -134,14 +135,18 @@ class _Reader:
             _read_modes(modes)
             yield Fact("volumes.from", whose_container(name, self.known))
 
-    def read_only_is_deep(self) -> bool:
+    def read_only_is_deep(self, *, forced: bool = False) -> bool:
         """Say whether a read-only bind makes its submounts read-only too.
 
         A request without a version gets the daemon's, which may be old. Which
-        version made a stored container is not stored; it was judged then.
+        version made a stored container is not stored; it was judged then. Where
+        it is ``forced`` the daemon gives up rather than leave a submount
+        writable, but an engine of old does not know the word and goes on.
         """
         if not self.stored and (self.version is None or self.version < RECURSIVE_SINCE):
             return False
+        if forced:
+            return True
         daemon = self.known.document(Topic.DAEMON) or {}
         found = re.match(r"(\d+)\.(\d+)", text(daemon, "KernelVersion"))
         return found is None or (int(found[1]), int(found[2])) >= _RECURSIVE_KERNEL

@@ -15,7 +15,8 @@ Danger = frozenset[tuple[str, str]]
 """Facts of which one must be told."""
 
 _BIND = re.compile(r"(?:^|,)r?bind(?:,|$)")
-_WITHOUT_DEVICE = frozenset({"nfs", "cifs", "proc", "sysfs", "tmpfs", "overlay"})
+_NETWORKED = frozenset({"nfs", "cifs"})
+_WITHOUT_DEVICE = _NETWORKED | frozenset({"proc", "sysfs", "tmpfs", "overlay"})
 """File systems that do not look for their device on this host."""
 
 
@@ -24,18 +25,19 @@ def told(*facts: tuple[str, str]) -> Danger:
     return frozenset(facts)
 
 
-def container_dangers(found: Document, volume: Callable[[str], Document]) -> Iterator[Danger]:
-    """Yield the dangers of a container by its inspect document; ``volume`` looks volumes up."""
+def container_dangers(
+    found: Document, volume: Callable[[str], Document], *, deep: bool
+) -> Iterator[Danger]:
+    """Yield the dangers of a container by its inspect document.
+
+    ``volume`` looks volumes up; ``deep`` says whether this engine can make
+    submounts read-only at all.
+    """
     host = found["HostConfig"]
     if host["Privileged"]:
         yield told(("privileged", "true"))
     yield from _spaces(host)
-    for name in host.get("CapAdd") or ():
-        yield told(("cap.add", name.upper().removeprefix("CAP_")))
-    for device in host.get("Devices") or ():
-        yield told(("device", path(device["PathOnHost"])))
-    for rule in host.get("DeviceCgroupRules") or ():
-        yield told(("device.rule", " ".join(rule.split())))
+    yield from _rights(host)
     last = {re.split("[=:]", option)[0]: option for option in host.get("SecurityOpt") or ()}
     for option in last.values():  # labels add up, but all that counts is told by disable
         yield from _security(option)
@@ -44,6 +46,7 @@ def container_dangers(found: Document, volume: Callable[[str], Document]) -> Ite
     yield from _words(host)
     for point in found.get("Mounts") or ():
         yield from _mounted(point, volume)
+    yield from _writable(host, deep=deep)
     for name in found["NetworkSettings"].get("Networks") or {}:
         if name not in {"", "bridge", "default"}:
             yield told(("net", name), ("net", host["NetworkMode"]))
@@ -62,7 +65,8 @@ def volume_dangers(found: Document, *, writable: bool) -> Iterator[Danger]:
             yield told(("bind.rw", path(device)))
     elif device.startswith("/") and options.get("type") not in _WITHOUT_DEVICE:
         yield told(("device", path(device)), ("bind", path(device)))
-    for folder in re.findall(r"(?:lower|upper|work)dir=(/[^,:]*)", options.get("o", "")):
+    layers = options.get("o", "") if options.get("type") not in _NETWORKED else ""
+    for folder in re.findall(r"(?:lower|upper|work)dir=(/[^,:]*)", layers):
         yield told(("bind", path(folder)))
 
 
@@ -80,6 +84,24 @@ def path(written: str) -> str:
     """Write a path as facts do: clean, and /var/run as the /run that it is."""
     clean = "/" + posixpath.normpath(written).lstrip("/")
     return re.sub(r"^/var/run(?=/|$)", "/run", clean)
+
+
+def _rights(host: Document) -> Iterator[Danger]:
+    for name in host.get("CapAdd") or ():
+        yield told(("cap.add", name.upper().removeprefix("CAP_")))
+    for device in host.get("Devices") or ():
+        yield told(("device", path(device["PathOnHost"])))
+    for rule in host.get("DeviceCgroupRules") or ():
+        yield told(("device.rule", " ".join(rule.split())))
+
+
+def _writable(host: Document, *, deep: bool) -> Iterator[Danger]:
+    """Yield the binds whose submounts can be written, whatever the mount itself says."""
+    for mount in host.get("Mounts") or ():
+        options = mount.get("BindOptions") or {}
+        shallow = options.get("NonRecursive") or options.get("ReadOnlyNonRecursive")
+        if mount["Type"] == "bind" and (shallow or not deep or not mount.get("ReadOnly")):
+            yield told(("bind.rw", path(mount["Source"])))
 
 
 def _spaces(host: Document) -> Iterator[Danger]:

@@ -28,6 +28,9 @@ _VOLUMES: Mapping[str, Mapping[str, str]] = {
     "shelf": {},
     "hostly": {"type": "none", "o": "bind", "device": "/etc"},
 }
+_SPARE = "spare/image"
+"""A second name of the image, which no request names: it keeps the image and gives it back."""
+
 _STREET = {"Name": "street", "IPAM": {"Config": [{"Subnet": "10.77.0.0/24"}]}}
 _PATHS = {
     Topic.CONTAINER: "/containers/{}/json",
@@ -48,6 +51,7 @@ class Stage:
         self.changing = threading.Lock()
         self._fixed: dict[Question, Answer] = {}
         self._wire = Wire(daemon.socket)
+        self._wire.ask("POST", f"/images/busybox/tag?repo={_SPARE}")
         self.restore()
         for name in _CONTAINERS:
             self._remember(Topic.CONTAINER, name)
@@ -57,6 +61,7 @@ class Stage:
             self._remember(Topic.NETWORK, name)
         self._remember(Topic.IMAGE, "busybox")
         self._remember(Topic.DAEMON, "")
+        self.makes_submounts_read_only = tuple(map(int, self.newest.split("."))) >= (1, 44)
 
     @property
     def newest(self) -> str:
@@ -80,6 +85,8 @@ class Stage:
     def restore(self) -> None:
         """Make what is missing, and let run what should."""
         with self.changing:
+            if self._wire.ask("GET", "/images/busybox/json").status != _OK:
+                self._wire.ask("POST", f"/images/{_SPARE}/tag?repo=busybox")
             for name, body in _CONTAINERS.items():
                 self._restore_container(name, body)
             for name, options in _VOLUMES.items():

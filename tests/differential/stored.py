@@ -161,6 +161,39 @@ def _wrapped(number: int) -> int:
     return (number + 2**63) % 2**64 - 2**63
 
 
+def _mounts(stored: Any, sent: Document) -> bool:
+    """Take mounts without the options that this version of the API does not know.
+
+    None of them takes anything away from what we read; where a read-only mount
+    reaches is looked at apart.
+    """
+    pairs = zip(stored or (), sent.get("Mounts") or (), strict=False)
+    return len(stored or ()) == len(sent.get("Mounts") or ()) and all(
+        plain(_known(kept)) == plain(_known(given)) for kept, given in pairs
+    )
+
+
+def _known(mount: Document) -> Document:
+    return {
+        name: {key: part for key, part in value.items() if key not in _NEW_OPTIONS}
+        if isinstance(value, Mapping)
+        else value
+        for name, value in mount.items()
+    }
+
+
+_NEW_OPTIONS = frozenset(
+    {
+        "Options",  # of tmpfs
+        "Subpath",
+        "CreateMountpoint",
+        "NonRecursive",
+        "ReadOnlyNonRecursive",
+        "ReadOnlyForceRecursive",
+    }
+)
+
+
 def _restart(stored: Any, sent: Document) -> bool:
     policy = sent.get("RestartPolicy") or {}
     return (stored.get("Name") or "no") == (policy.get("Name") or "no") and (
@@ -190,6 +223,7 @@ _HOST: Mapping[str, Callable[..., bool]] = {
     "NetworkMode": _of_container("NetworkMode", "default", "bridge"),
     "AutoRemove": _ignored,  # not known to API 1.24
     "BlkioWeightDevice": _ignored,  # dropped where the kernel has no weights
+    "Mounts": _mounts,
     "BlkioWeight": _ignored,
     "MemorySwappiness": _ignored,
     "PidsLimit": lambda stored, sent: not stored and (sent.get("PidsLimit") or 0) <= 0,

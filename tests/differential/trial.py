@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from authz.errors import RefusedError
 from authz.facts.container import target_facts
+from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.questions import Answer, Question
 from tests.differential import dangers, stored
@@ -83,19 +85,22 @@ class Trials:
             return
         yield from stored.container_differences(reading.request.body, found)
         yield from _untold(
-            dangers.container_dangers(found, lambda name: self._get(f"/volumes/{name}")), reading
+            dangers.container_dangers(
+                found,
+                lambda name: self._get(f"/volumes/{name}"),
+                deep=self._stage.makes_submounts_read_only,
+            ),
+            reading,
         )
         yield from self._unforeseen(found, reading)
 
     def _unforeseen(self, found: Any, reading: Reading) -> Iterator[str]:
         """Describe the stored container as an exec would, and miss nothing of that."""
-        known = Known(identity=SOMEBODY)
-        answers: dict[Question, Answer] = {}
-        facts = tuple(target_facts(found, known))
-        while known.pending:
-            answers |= {question: self._ask(question) for question in known.pending}
-            known = Known(answers, SOMEBODY)
-            facts = tuple(target_facts(found, known))
+        try:
+            facts = self._stored_facts(found)
+        except RefusedError as refusal:
+            yield f"the stored container reads as no create that we take: {refusal.detail}"
+            return
         for fact in facts:
             kind = fact.kind.removeprefix("target.")
             told = {(kind, fact.value), (fact.kind, fact.value)} & reading.told
@@ -103,6 +108,15 @@ class Trials:
             added = (kind, fact.value) == ("bind.prop", "rslave")
             if not told and kind not in _CONTEXT and not added:
                 yield f"{fact} of the stored container was not told"
+
+    def _stored_facts(self, found: Any) -> tuple[Fact, ...]:
+        answers: dict[Question, Answer] = {}
+        while True:
+            known = Known(answers, SOMEBODY)
+            facts = tuple(target_facts(found, known))
+            if not known.pending:
+                return facts
+            answers |= {question: self._ask(question) for question in known.pending}
 
     def _volume(self, _case: Case, reading: Reading, reply: Reply) -> Iterator[str]:
         found = self._get(f"/volumes/{reply.json()['Name']}")

@@ -1,0 +1,66 @@
+"""Five mistakes of a reader, planted into ours: the comparison with a daemon must find each.
+
+Each is what some reader of the Engine API does. A mistake lasts as long as its
+context; it knows the inside of the modules that it spoils.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from authz.docker import field_table, fields, gojson, target
+from authz.facts import mounts, volumes
+
+
+@contextmanager
+def names_are_not_folded() -> Iterator[None]:
+    """Take a member only in the spelling of the documentation."""
+    field_table.structures.cache_clear()
+    with mock.patch.object(fields, "fold", str), mock.patch.object(field_table, "fold", str):
+        yield
+    field_table.structures.cache_clear()
+
+
+@contextmanager
+def the_last_member_wins() -> Iterator[None]:
+    """Take the last of two members of one name, as most readers of JSON do."""
+    with mock.patch.object(gojson, "_object", dict):
+        yield
+
+
+@contextmanager
+def escapes_are_not_decoded() -> Iterator[None]:
+    """Take a path as it is written."""
+    with mock.patch.object(target, "decode", lambda text, _place: text):
+        yield
+
+
+@contextmanager
+def the_top_level_is_ignored() -> Iterator[None]:
+    """Look for what weakens a container in HostConfig alone."""
+    with mock.patch.object(fields, "_refuse_legacy", return_value=None):
+        yield
+
+
+@contextmanager
+def volume_options_are_ignored() -> Iterator[None]:
+    """Take a volume of the local driver for a folder of Docker's own."""
+
+    def nothing(*_given: Any, **_named: Any) -> Iterator[Any]:
+        return iter(())
+
+    with (
+        mock.patch.object(volumes, "local_volume_facts", nothing),
+        mock.patch.object(mounts, "local_volume_facts", nothing),
+    ):
+        yield
+
+
+OF_BODIES: Mapping[str, Callable[[], Any]] = {
+    "no case folding": names_are_not_folded,
+    "last duplicate wins": the_last_member_wins,
+    "legacy top-level fields ignored": the_top_level_is_ignored,
+    "volume options ignored": volume_options_are_ignored,
+}
+OF_TARGETS: Mapping[str, Callable[[], Any]] = {"no percent-decoding": escapes_are_not_decoded}
