@@ -4,6 +4,7 @@ Each is what some reader of the Engine API does. A mistake lasts as long as its
 context; it knows the inside of the modules that it spoils.
 """
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -25,15 +26,20 @@ def names_are_not_folded() -> Iterator[None]:
 @contextmanager
 def the_last_member_wins() -> Iterator[None]:
     """Take the last of two members of one name, as most readers of JSON do."""
-    with mock.patch.object(gojson, "_object", dict):
+    merging = json.JSONDecoder(
+        object_pairs_hook=dict, parse_int=gojson.Number, parse_float=gojson.Number
+    )
+    with mock.patch.object(gojson, "_DECODER", merging):
         yield
 
 
 @contextmanager
 def escapes_are_not_decoded() -> Iterator[None]:
     """Take a path as it is written."""
+    target._read_once.cache_clear()
     with mock.patch.object(target, "decode", lambda text, _place: text):
         yield
+    target._read_once.cache_clear()
 
 
 @contextmanager
