@@ -6,6 +6,8 @@ from typing import Any
 
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation, load_operations
+from authz.errors import RefusedError
+from authz.facts.build import survey
 from authz.facts.known import FactSettings, Known
 from authz.facts.questions import Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
@@ -222,3 +224,14 @@ def a_raw_request(
 def words(facts: Any) -> list[str]:
     """Print facts as policies write them."""
     return [str(fact) for fact in facts]
+
+
+def questions(
+    request: ApiRequest, known: Answers, identity: Identity = ALICE
+) -> tuple[Question, ...]:
+    """Return what the doors would still look up; a request that is refused asks nothing."""
+    try:
+        found = survey(request, identity, known)
+    except RefusedError:
+        return ()
+    return found if isinstance(found, tuple) else ()

@@ -90,19 +90,6 @@ def survey(
     return tuple(known.pending) or _complete(facts)
 
 
-def questions(request: ApiRequest, answers: Answers) -> tuple[Question, ...]:
-    """Return what must still be looked up, given the answers so far.
-
-    A request that will be refused asks for nothing more.
-    """
-    known = Known(answers)
-    try:
-        _walked(request, known)
-    except RefusedError:
-        return ()
-    return tuple(known.pending)
-
-
 def _walked(request: ApiRequest, known: Known) -> Facts:
     """Describe a request once; what it asks on the way is pending afterwards."""
     facts = _distinct(_all(request, known), known.settings.max_facts)

@@ -10,7 +10,7 @@ from authz.docker import canonical
 from authz.docker.request import ApiRequest
 from authz.errors import RefusedError
 from authz.facts import build
-from authz.facts.facts import Fact
+from authz.facts.facts import Fact, Facts
 from authz.facts.questions import Answer, Question
 from authz.identity.identity import Identity
 from authz.wire.raw import RawRequest
@@ -49,13 +49,12 @@ def read(method: str, target: str, body: bytes, ask: Ask) -> Reading:
     if found.request is None:
         return found
     answers: dict[Question, Answer] = {}
-    for _ in range(_ROUNDS):
-        pending = build.questions(found.request, answers)
-        if not pending:
-            break
-        answers |= {question: ask(question) for question in pending}
     try:
-        facts = build.describe(found.request, SOMEBODY, answers)
+        for _ in range(_ROUNDS):
+            told = build.survey(found.request, SOMEBODY, answers)
+            if isinstance(told, Facts):
+                return Reading(found.request, told.facts)
+            answers |= {question: ask(question) for question in told}
     except RefusedError as refusal:
         return Reading(found.request, refusal=refusal)
-    return Reading(found.request, facts.facts)
+    raise AssertionError(f"answers raise further questions after {_ROUNDS} rounds")

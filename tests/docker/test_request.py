@@ -26,15 +26,6 @@ def test_an_empty_parameter_is_no_absent_one():
     assert an_api_request(query={"pause": ("",)}).parameter("pause", "1") == ""
 
 
-@pytest.mark.parametrize(
-    ("version", "older"),
-    [(None, True), ((1, 39), True), ((1, 40), False), ((1, 41), False), ((1, 100), False)],
-)
-def test_versions_compare_as_numbers(version, older):
-    """A request without a version counts as old, because the weaker rules may hold."""
-    assert an_api_request(version=version).older_than(1, 40) is older
-
-
 def test_a_request_is_not_changed():
     """What was judged stays what it was."""
     request = an_api_request()

@@ -4,7 +4,7 @@ import pytest
 
 from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
-from authz.facts.build import describe, questions
+from authz.facts.build import describe
 from authz.facts.known import FactSettings
 from authz.facts.questions import MISSING, Question, Topic
 from tests.builders import (
@@ -15,6 +15,7 @@ from tests.builders import (
     an_api_request,
     answers,
     operation_named,
+    questions,
 )
 
 PLAIN = {"Config": {"Labels": None}}

@@ -12,7 +12,7 @@ from dataclasses import replace
 from authz.docker.canonical import canonical
 from authz.docker.request import ApiRequest
 from authz.errors import Reason, RefusedError
-from authz.facts.build import describe, questions
+from authz.facts.build import describe, survey
 from authz.identity.identity import Identity
 from authz.wire.raw import RawRequest
 
@@ -46,8 +46,8 @@ def check(data: bytes) -> None:
 
 def _check_facts(request: ApiRequest) -> None:
     """Nothing but a refusal comes out, and a request that is described says whose it touches."""
-    questions(request, {})
     try:
+        survey(request, SOMEBODY, {})
         found = describe(request, SOMEBODY, {})
     except RefusedError as refusal:
         assert refusal.detail.isprintable()

@@ -9,7 +9,7 @@ from authz.docker.field_table import structures
 from authz.docker.gotypes import Form
 from authz.docker.routes import load_operations
 from authz.errors import RefusedError
-from authz.facts.build import describe, questions
+from authz.facts.build import describe, survey
 from authz.facts.catalogue import TARGET, catalogue
 from authz.facts.questions import MISSING, Question, Topic
 from tests.builders import (
@@ -19,6 +19,7 @@ from tests.builders import (
     a_raw_request,
     a_stored_container,
     answers,
+    questions,
 )
 
 pytestmark = pytest.mark.property
@@ -201,6 +202,7 @@ def test_any_request_is_described_or_refused(request, data):
     said = describable(request, known)
     if said:
         check_spelling(said)
+        assert survey(request, ALICE, known) == said
 
 
 def read(body):
