@@ -38,11 +38,3 @@ class ApiRequest:
         """Return the first value of a query parameter."""
         values = self.query.get(name, ())
         return values[0] if values else default
-
-    def older_than(self, major: int, minor: int) -> bool:
-        """Say whether the daemon may apply rules from before this API version.
-
-        A request without a version gets the daemon's default, which is not
-        known here, so it counts as older: the older rules are the weaker ones.
-        """
-        return self.version is None or self.version < (major, minor)
