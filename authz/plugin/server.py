@@ -43,7 +43,8 @@ SHUTDOWN_TIME = 3.0
 FOREVER = 10 * 365 * 86_400.0
 """Seconds for which an idle connection is kept: never closed under the daemon."""
 
-_PEER = struct.Struct("3i")
+_PEER = struct.Struct("iII")
+"""pid, uid and gid; ids use all 32 bits."""
 
 log = structlog.get_logger(__name__)
 
