@@ -4,8 +4,10 @@
 
 As root, with the engines of tests/e2e/engines.py. DIR is a checkout of docker-py at a release tag
 (its source distribution holds no tests). Everybody is an administrator; whatever passes directly
-has to pass through the door. Nothing is fetched: tests that pull from a registry fail either way.
-The exit status is 1 where the door is in somebody's way.
+has to pass through the door, where it gets a second try: some of these tests depend on time.
+Nothing is fetched: tests that pull from a registry fail either way, and so do those that need
+websocket-client, unless it is on PYTHONPATH. The exit status is 1 where the door is in somebody's
+way.
 """
 
 import argparse
@@ -41,11 +43,13 @@ def outcomes(
     """Run the suite against the daemon that `env` names; `log` keeps what pytest printed."""
     folder = Path(tempfile.mkdtemp(dir=daemon.root))
     (folder / "pytest.ini").write_text("[pytest]\n")
+    (folder / ".docker").mkdir()
+    (folder / ".docker/config.json").write_text("{}")  # else contexts land in the checkout
     version = daemon.api("GET", "/version").json()["ApiVersion"]
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{daemon.engine.path}",
         "HOME": str(folder),
-        "PYTHONPATH": f"{checkout}:{_WITHIN}",
+        "PYTHONPATH": f"{checkout}:{_WITHIN}:{os.environ.get('PYTHONPATH', '')}",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "DOCKER_TEST_API_VERSION": version,
@@ -127,6 +131,10 @@ def main(arguments: Sequence[str]) -> int:
     )
     result = Comparison(direct, gated)
     sys.stdout.write(f"docker-py at engine {given.engine}, {given.door}\n{result}\n")
+    if result.broken:
+        again = _at(found[given.engine], given.door, checkout, result.broken)
+        result = Comparison(direct, {**gated, **again})
+        sys.stdout.write(f"{len(again)} tried again\n{result}\n")
     return 0 if result.holds else 1
 
 

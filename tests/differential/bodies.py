@@ -98,6 +98,8 @@ def _create(random: Random, name: str, volume: str) -> dict[str, Any]:
     host |= _some(RESOURCES, random, 0, 1, name, volume)
     if host or random.random() < 0.5:
         body["HostConfig"] = host
+    elif random.random() < 0.3:
+        body["Runtime"] = random.choice(("runc", "io.containerd.runc.v2", "nope"))
     if random.random() < 0.1:
         body["NetworkingConfig"] = {"EndpointsConfig": ENDPOINTS(random, name, volume)}
     return body

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+_FILE = os.environ["DOCKGATE_OUTCOMES"]
+_PATIENCE = int(os.environ["DOCKGATE_PATIENCE"])  # read now: a test may empty the environment
 _SHOWN = 2000
 
 
@@ -20,7 +22,7 @@ _SHOWN = 2000
 def pytest_runtest_protocol() -> Generator[None, Any, Any]:
     """Interrupt a test that hangs, as a failure of its own."""
     signal.signal(signal.SIGALRM, _end)
-    signal.alarm(int(os.environ["DOCKGATE_PATIENCE"]))
+    signal.alarm(_PATIENCE)
     try:
         return (yield)
     finally:
@@ -35,7 +37,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
             "outcome": report.outcome,
             "why": str(report.longrepr or "")[-_SHOWN:],
         }
-        with open(os.environ["DOCKGATE_OUTCOMES"], "a", encoding="utf-8") as file:  # noqa: PTH123
+        with open(_FILE, "a", encoding="utf-8") as file:  # noqa: PTH123
             file.write(json.dumps(line) + "\n")
 
 
