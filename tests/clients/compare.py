@@ -7,7 +7,8 @@ what passes only through it is worth a look.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,14 @@ class Comparison:
         """Whether the door is in nobody's way; a suite of which nothing passes proves nothing."""
         return not self.broken and PASSED in self.direct.values()
 
+    def without(self, tests: AbstractSet[str]) -> "Comparison":
+        """Leave some tests out."""
+        direct, gated = (
+            {test: outcome for test, outcome in outcomes.items() if test not in tests}
+            for outcomes in (self.direct, self.gated)
+        )
+        return Comparison(direct, gated)
+
     def __str__(self) -> str:
         """Print the counts of both, and each test that ended in another way."""
         lines = [f"direct: {_counts(self.direct)}", f"gated:  {_counts(self.gated)}"]
@@ -61,6 +70,15 @@ class Comparison:
 def _counts(outcomes: Outcomes) -> str:
     found = Counter(outcomes.values())
     return ", ".join(f"{count} {outcome}" for outcome, count in sorted(found.items())) or "nothing"
+
+
+def steady(again: Sequence[Comparison]) -> set[str]:
+    """Return the tests that passed directly now and then, and behind the door never.
+
+    One that fails at random passes at either end some time; one that a door breaks never does.
+    """
+    gated = {test for each in again for test, outcome in each.gated.items() if outcome == PASSED}
+    return {test for each in again for test in each.broken} - gated
 
 
 def written(file: Path) -> Outcomes:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.clients.compare import Comparison, written
+from tests.clients.compare import Comparison, steady, written
 
 DIRECT = {"a": "passed", "b": "passed", "c": "failed", "d": "failed", "e": "passed"}
 GATED = {"a": "passed", "b": "failed", "c": "failed", "d": "passed", "f": "failed"}
@@ -25,6 +25,19 @@ def test_what_fails_directly_says_nothing():
     assert found.holds
     assert found.mended == ("d",)
     assert str(found).splitlines()[0] == "direct: 2 failed, 1 passed"
+
+
+def test_what_fails_at_random_is_told_from_what_is_broken():
+    """A broken test never passes behind the door, even if it does not always pass directly."""
+    broken = Comparison({"a": "passed", "b": "passed"}, {"a": "failed", "b": "failed"})
+    unlucky = Comparison({"a": "failed", "b": "failed"}, {"a": "failed", "b": "failed"})
+    lucky = Comparison({"a": "passed", "b": "failed"}, {"a": "failed", "b": "passed"})
+
+    assert steady([broken, broken]) == {"a", "b"}
+    assert steady([broken, unlucky]) == {"a", "b"}
+    assert steady([broken, lucky]) == {"a"}
+    assert steady([unlucky, unlucky]) == set()
+    assert broken.without({"b"}).broken == ("a",)
 
 
 def test_a_suite_that_did_not_run_proves_nothing():
