@@ -14,7 +14,7 @@ from typing import Any
 
 from authz.docker.field_table import Struct, structures
 from authz.docker.gojson import Json, fold, is_empty, loads, quoted, refuse
-from authz.docker.gotypes import Form, GoType, Value, decimal, mismatch, scalar, zero
+from authz.docker.gotypes import FIRST, Form, GoType, Value, decimal, mismatch, scalar, zero
 from authz.docker.routes import Operation
 from authz.errors import Reason, RefusedError
 
@@ -70,9 +70,10 @@ def read_query(
     """Return the described parameters and the unknown ones as ``query.<name>``.
 
     ``pairs`` are decoded and in the order received. A parameter has one value
-    unless the daemon reads all of them; an unknown one that is empty is
-    ignored. Raises RefusedError (UNREADABLE_REQUEST) for a repeated parameter,
-    for an integer that is none and for JSON that does not read one way.
+    unless the daemon reads all of them; of a ``first`` one the others are left
+    out. An unknown one that is empty is ignored. Raises RefusedError
+    (UNREADABLE_REQUEST) for a repeated parameter, for an integer that is none
+    and for JSON that does not read one way.
     """
     described = structures().get(f"query:{operation.name}", Struct())
     query: dict[str, list[str]] = {}
@@ -83,6 +84,8 @@ def read_query(
             _note_unknown(unknown, "query.", name, empty=not value)
             continue
         _check_parameter(known.go, name, value)
+        if name in query and known.go.name == FIRST:
+            continue
         if name in query and known.go.form is not Form.LIST:
             # Its value is not shown, because it may be a secret (buildargs).
             refuse(f"query.{name}", "comes twice; expected it once")

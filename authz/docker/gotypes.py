@@ -1,10 +1,11 @@
 """The types of Go that the daemon's structures use, and what JSON may fill them.
 
-A type is written as in Go, with three names of our own: ``strslice`` (a list of
+A type is written as in Go, with four names of our own: ``strslice`` (a list of
 strings that old daemons also take as one string), ``set`` (Go's ``struct{}``,
-which has no members) and ``json`` (a value that is not read); ``bytes`` is Go's
-``[]byte``, which JSON writes as base64. This module knows no structure and no
-field.
+which has no members), ``json`` (a value that is not read) and ``first`` (a
+parameter that clients repeat, of which every daemon takes the first);
+``bytes`` is Go's ``[]byte``, which JSON writes as base64. This module knows no
+structure and no field.
 
 Source of the rules: Go, src/encoding/json/decode.go; for ``strslice`` moby,
 api/types/strslice/strslice.go.
@@ -34,6 +35,9 @@ _INTEGERS: dict[str, range] = {
 
 _FLOAT = "float32"
 _GREATEST_FLOAT = 3.4028234663852886e38
+
+FIRST = "first"
+"""The type of a parameter whose first value counts; no JSON has it."""
 
 _LONGEST_INTEGER = 20
 _PREFIX = re.compile(r"(?P<pointer>\*)|\[(?P<length>\d*)\]|(?P<map>map\[string\])")
@@ -129,7 +133,7 @@ def zero(kind: GoType) -> Value:
 def _form(name: str) -> Form:
     if name in {"strslice", "set", "json"}:
         return Form(name)
-    scalars = {"bool", "string", "bytes", _FLOAT, *_INTEGERS}
+    scalars = {"bool", "string", "bytes", FIRST, _FLOAT, *_INTEGERS}
     return Form.SCALAR if name in scalars else Form.STRUCT
 
 

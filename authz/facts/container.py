@@ -57,6 +57,8 @@ def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[
     endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
     yield from created_from(text(body, "Image"), known)
     yield from _isolation(body, host, endpoints, known, version=version)
+    if text(body, "Runtime"):  # counts on engines up to 26 where there is no HostConfig
+        yield Fact("runtime", defaults.runtime(text(body, "Runtime"), known))
     for name in reached_containers(host):
         container = known.document(Topic.CONTAINER, name)
         if container is not None:

@@ -43,11 +43,15 @@ KERNEL_FILES: Mapping[str, str] = {
 }
 """File systems without a device, and the folder of the host that shows the same files."""
 
-NETWORKED = frozenset({"cifs", "smb3", "nfs", "nfs4", "ceph", "glusterfs", "9p"})
+NETWORKED = frozenset({"cifs", "smb3", "nfs", "nfs4", "ceph", "glusterfs"})
 """File systems whose device is a place in the network, even where it starts with a slash."""
 
-NAMED = frozenset({"hugetlbfs", "overlay", "ramfs", "tmpfs", "zfs"})
-"""File systems whose device may be any word: the kernel opens no file of that name."""
+NAMED = frozenset({"9p", "hugetlbfs", "overlay", "ramfs", "tmpfs", "zfs"})
+"""File systems whose device may be any word: the kernel opens no file of that name.
+
+That of 9p is an address or a tag; where it starts with a slash it can be a socket of the host
+(net/9p/trans_fd.c).
+"""
 
 _PROPAGATION = frozenset({"private", "shared", "rshared", "slave", "rslave"})
 _READ_LAYERS = frozenset({"lowerdir", "lowerdir+", "datadir+"})

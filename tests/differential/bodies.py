@@ -15,7 +15,7 @@ from tests.differential import spelling
 from tests.differential.settings import CONFIG, ENDPOINTS, HOST, RESOURCES, Maker, local_options
 
 VERSIONS = ("1.24", "1.25", "1.30", "1.37", "1.39", "1.40", "1.41")
-NEWER = ("1.42", "1.43", "1.44", "1.45")
+NEWER = ("1.42", "1.43", "1.44", "1.45", "1.46", "1.47", "1.48", "1.49", "1.50", "1.51")
 
 EXECUTE = "web"
 """The running container that gets execs."""
@@ -98,6 +98,8 @@ def _create(random: Random, name: str, volume: str) -> dict[str, Any]:
     host |= _some(RESOURCES, random, 0, 1, name, volume)
     if host or random.random() < 0.5:
         body["HostConfig"] = host
+    elif random.random() < 0.3:
+        body["Runtime"] = random.choice(("runc", "io.containerd.runc.v2", "nope"))
     if random.random() < 0.1:
         body["NetworkingConfig"] = {"EndpointsConfig": ENDPOINTS(random, name, volume)}
     return body

@@ -111,7 +111,7 @@ def _tell(report: Report) -> None:
 def main(arguments: list[str]) -> int:
     """Run, and print what was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.differential.daemon")
-    parser.add_argument("--engine", choices=engines.NAMES, required=True)
+    parser.add_argument("--engine", choices=(*engines.NAMES, *engines.MORE), required=True)
     parser.add_argument("--bodies", type=int, default=20_000)
     parser.add_argument("--targets", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)

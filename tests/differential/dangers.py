@@ -16,6 +16,7 @@ Danger = frozenset[tuple[str, str]]
 
 _BIND = re.compile(r"(?:^|,)r?bind(?:,|$)")
 _NETWORKED = frozenset({"nfs", "cifs"})
+"""The kernel gives options to the file system of the type alone: these know no layers."""
 _WITHOUT_DEVICE = _NETWORKED | frozenset({"proc", "sysfs", "tmpfs", "overlay"})
 """File systems that do not look for their device on this host."""
 

@@ -30,6 +30,8 @@ def plain(value: Any) -> Any:
 def container_differences(body: Document, found: Document) -> Iterator[str]:
     """Compare a create with the container that came of it."""
     host = body.get("HostConfig") or {}
+    if "HostConfig" not in body and found["HostConfig"]["Runtime"] == body.get("Runtime"):
+        host = {"Runtime": body["Runtime"]}  # that of the top level, which was told as well
     yield from _compare("HostConfig", host, found["HostConfig"], _HOST)
     for name in _CONFIG:
         if plain(found["Config"].get(name)) != plain(body.get(name)) and body.get(name) != [""]:
@@ -201,6 +203,31 @@ def _restart(stored: Any, sent: Document) -> bool:
     )
 
 
+def _addresses(stored: Any, sent: Document) -> bool:
+    """Take what the daemon chooses where nothing was sent: a driver, subnets.
+
+    Engines from 28 add a private subnet of IPv6 to those that were sent, where it is
+    enabled and has none.
+    """
+    wanted = sent.get("IPAM") or {}
+    own = [each for each in stored.get("Config") or () if _is_chosen(each, sent)]
+    subnets = [each for each in stored.get("Config") or () if each not in own]
+    return (
+        stored.get("Driver") == (wanted.get("Driver") or stored.get("Driver"))
+        and plain(stored.get("Options")) == plain(wanted.get("Options"))
+        and (not plain(wanted.get("Config")) or plain(subnets) == plain(wanted["Config"]))
+    )
+
+
+def _is_chosen(subnet: Document, sent: Document) -> bool:
+    told = [each.get("Subnet", "") for each in (sent.get("IPAM") or {}).get("Config") or ()]
+    return (
+        bool(sent.get("EnableIPv6"))
+        and subnet["Subnet"].startswith("fd")
+        and not any(":" in each for each in told)
+    )
+
+
 _LISTS = frozenset({"MaskedPaths", "ReadonlyPaths"})
 """Members whose empty list is not the same as none."""
 
@@ -247,9 +274,5 @@ _NETWORK_MEMBERS = (
 _NETWORK: Mapping[str, Callable[..., bool]] = {
     "Driver": _default("Driver", "bridge", "", "null"),
     "Scope": _default("Scope", "local", ""),
-    "IPAM": lambda stored, sent: all(
-        plain(stored.get(name)) == plain((sent.get("IPAM") or {}).get(name))
-        or (not plain((sent.get("IPAM") or {}).get(name)) and name != "Options")
-        for name in ("Driver", "Config", "Options")
-    ),
+    "IPAM": _addresses,
 }

@@ -75,7 +75,12 @@ _QUERIES: Mapping[str, tuple[str, ...]] = {
     "ImageTag": ("repo=UPPER", "repo=Upper2&tag=x"),
     "ImageCreate": ("fromImage=UPPER", "fromImage=Upper2&tag=x"),
     "ImageImport": ("fromSrc=UPPER&repo=UPPER", "fromSrc=-&repo=Upper2"),
-    "ImageBuild": ("remote=nope://x", "t=UPPER"),
+    "ImageBuild": (
+        "remote=nope://x",
+        "t=UPPER",
+        "remote=nope://x&dockerfile=a&dockerfile=../b",
+        "dockerfile=../a&dockerfile=b",
+    ),
     "ImageBuildKit": ("version=2&t=UPPER",),
     "SystemEvents": ("since=1&until=2", "since=x", 'filters={"x":1}&until=1'),
     "VolumeList": ('filters={"name":["shelf"]}', 'filters={"x":["y"]}'),

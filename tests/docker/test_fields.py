@@ -166,6 +166,15 @@ def test_leftovers_of_old_clients_are_taken(value):
     assert body({"Image": "a", "Memory": value}) == ({"Image": "a"}, ())
 
 
+@pytest.mark.parametrize("host", [{}, {"HostConfig": None}, {"HostConfig": {"Runtime": "runc"}}])
+def test_a_runtime_at_the_top_level_is_kept_there(host):
+    """Some engines apply it and others do not; the facts tell both readings."""
+    read, unknown = body({"Image": "a", **host, "runtime": "kata"})
+
+    assert (read["Runtime"], unknown) == ("kata", ())
+    assert read.get("HostConfig") == host.get("HostConfig")
+
+
 def test_the_members_of_resources_are_taken_in_an_update():
     """There they stand at the top level in every version."""
     assert body({"Memory": 1, "RestartPolicy": {"Name": "no"}}, "ContainerUpdate") == (
@@ -245,6 +254,15 @@ def test_a_repeated_parameter_is_refused(name, pairs):
         query(name, *pairs)
 
     assert refusal.value.reason is Reason.UNREADABLE_REQUEST
+
+
+@pytest.mark.parametrize("name", BOTH_BUILDS)
+@pytest.mark.parametrize("second", ["Dockerfile", "FROM busybox", ""])
+def test_of_a_repeated_name_in_the_context_the_first_counts(name, second):
+    """A client writes the text of the file behind its name, which no daemon reads."""
+    pairs = [("dockerfile", "a"), ("q", "1"), ("dockerfile", second)]
+
+    assert query(name, *pairs) == ({"dockerfile": ("a",), "q": ("1",)}, ())
 
 
 def test_a_repeated_value_is_not_shown():

@@ -4,13 +4,13 @@
 Knows Debian's suites and packages; does not know how a daemon is started or what is tested. It
 needs nothing but the standard library, so that it can run before any environment exists:
 
-    python3 tests/e2e/engines.py install    as root; changes nothing where all is in place
+    python3 tests/e2e/engines.py install [NAME]    as root; changes nothing where all is in place
     python3 tests/e2e/engines.py list
 
 20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same
 mirror and is only unpacked, into a cache folder, with a package state of its own: the system's apt
-sees nothing. A tree of Debian with Python, from which images are made, comes the same way.
-`DOCKGATE_TEST_CACHE` moves that folder.
+sees nothing. A tree of Debian with Python, from which images are made, comes the same way, and so
+does 28.5, which is installed only where it is named. `DOCKGATE_TEST_CACHE` moves that folder.
 """
 
 import fcntl
@@ -25,28 +25,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAMES = ("20.10", "26.1")
+MORE = ("28.5",)
+"""Engines for long comparisons, which no test waits for."""
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static", "procps")  # docker top runs ps
 _APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
-_SUITE = "trixie"
-_SUITE_PACKAGES = (
-    "docker.io",
-    "docker-cli",
-    "docker-buildx",
-    "docker-compose",
-    "containerd",
-    "runc",
-    "tini",
-)
+_DAEMON_PACKAGES = ("docker.io", "docker-cli", "containerd", "runc", "tini")
+_SUITES = {
+    "26.1": ("trixie", (*_DAEMON_PACKAGES, "docker-buildx", "docker-compose")),
+    "28.5": ("forky", _DAEMON_PACKAGES),
+}
+_CLI_PLUGINS = "26.1"
 _BASE_SUITE = "bookworm"
 _BASE_PACKAGES = ("base-files", "coreutils", "dash", "libc-bin", "python3-venv")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 # The programs of a suite that must run here. Debian 12 has glibc 2.36: dockerd, containerd and the
-# CLI of trixie ask for 2.34 only, but its runc and tini ask for 2.38. runc then comes from the
-# system (1.1.5 does what containerd 1.7 wants); docker-init is a link to tini-static, which runs
-# anywhere.
+# CLI of newer suites ask for 2.34 only, but their runc and tini ask for 2.38. runc then comes from
+# the system (1.1.5 does what containerd 1.7 and 2.1 want); docker-init is a link to tini-static,
+# which runs anywhere.
 _VITAL = ("dockerd", "docker", "containerd", "runc")
 
 
@@ -64,7 +62,7 @@ class Engine:
     docker: Path
     path: str
     cli_plugins: Path | None
-    """Folder with the compose and buildx plugins; both engines share those of the newer suite."""
+    """Folder with the compose and buildx plugins; all engines share those of 26.1's suite."""
 
 
 def available() -> list[Engine]:
@@ -76,16 +74,16 @@ def survey() -> tuple[dict[str, Engine], dict[str, str]]:
     """Look for every engine: those found, and the reason for each not found, both by name."""
     found: dict[str, Engine] = {}
     missing: dict[str, str] = {}
-    for name, find in zip(NAMES, (_system_engine, _suite_engine), strict=True):
+    for name in (*NAMES, *MORE):
         try:
-            found[name] = find(name)
+            found[name] = _suite_engine(name) if name in _SUITES else _system_engine(name)
         except EngineError as error:
             missing[name] = str(error)
     return found, missing
 
 
-def install() -> None:
-    """Bring every engine onto this machine, as root. Raises EngineError at the first failure."""
+def install(more: Sequence[str] = ()) -> None:
+    """Bring NAMES and `more` onto this machine, as root. Raises EngineError when one fails."""
     if os.geteuid() != 0:
         raise EngineError("installing engines needs root")
     cache = _cache()
@@ -93,7 +91,8 @@ def install() -> None:
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test runs install once
         _install_system()
-        _install_suite(cache)
+        for name in (*_SUITES.keys() & NAMES, *more):
+            _install_suite(cache, *_SUITES[name])
         _install_base(cache)
 
 
@@ -115,7 +114,7 @@ def _system_engine(name: str) -> Engine:
 
 
 def _suite_engine(name: str) -> Engine:
-    tree = _tree(_cache())
+    tree = _tree(_cache(), name)
     return _engine_at(tree, name, f"{tree}/usr/sbin:{tree}/usr/bin:{_SYSTEM_PATH}")
 
 
@@ -126,7 +125,7 @@ def _engine_at(tree: Path, name: str, path: str) -> Engine:
     version = _version(dockerd)
     if not version.startswith(f"{name}."):
         raise EngineError(f"{dockerd} is version {version}, wanted {name}")
-    plugins = _tree(_cache()) / "usr/libexec/docker/cli-plugins"
+    plugins = _tree(_cache(), _CLI_PLUGINS) / "usr/libexec/docker/cli-plugins"
     return Engine(name, version, dockerd, docker, path, plugins if plugins.exists() else None)
 
 
@@ -144,8 +143,9 @@ def _cache() -> Path:
     return Path("/var/cache/dockgate-tests")
 
 
-def _tree(cache: Path) -> Path:
-    return cache / _SUITE / "root"
+def _tree(cache: Path, name: str) -> Path:
+    suite, _ = _SUITES[name]
+    return cache / suite / "root"
 
 
 def _base(cache: Path) -> Path:
@@ -198,13 +198,13 @@ def _services_stay_down() -> Iterator[None]:
         _POLICY.unlink()
 
 
-def _install_suite(cache: Path) -> None:
-    with _new_tree(_tree(cache), _SUITE_PACKAGES, _SUITE) as apt:
+def _install_suite(cache: Path, suite: str, packages: Sequence[str]) -> None:
+    with _new_tree(cache / suite / "root", packages, suite) as apt:
         if apt is None:
             return
-        apt.run("download", *_SUITE_PACKAGES)
+        apt.run("download", *packages)
         apt.unpack()
-        _check_programs(apt.tree)
+        _check_programs(apt.tree, suite)
 
 
 def _install_base(cache: Path) -> None:
@@ -300,15 +300,15 @@ def _codename() -> str:
     raise EngineError("/etc/os-release names no VERSION_CODENAME: not a Debian release")
 
 
-def _check_programs(tree: Path) -> None:
+def _check_programs(tree: Path, suite: str) -> None:
     """Make sure each vital program runs; where the system's must stand in, drop the suite's."""
     for program in _VITAL:
         own = [path for part in ("sbin", "bin") if (path := tree / "usr" / part / program).exists()]
         if own and _runs(own[0]):
             continue
         if not (substitute := shutil.which(program, path=_SYSTEM_PATH)) or program != "runc":
-            raise EngineError(f"{program} of {_SUITE} does not run here (try: ldd {program})")
-        _say(f"{program} of {_SUITE} does not run here, using {substitute}")
+            raise EngineError(f"{program} of {suite} does not run here (try: ldd {program})")
+        _say(f"{program} of {suite} does not run here, using {substitute}")
         for path in reversed(own):  # bin/runc is a link to sbin/runc
             path.unlink()
 
@@ -344,24 +344,28 @@ def _say(line: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Carry out `install` or `list`: 0 when every engine is there, 1 when not, 2 for misuse."""
-    if list(arguments) not in (["install"], ["list"]):
-        _say("usage: engines.py install|list")
-        return 2
-    if arguments[0] == "install":
-        try:
-            install()
-        except EngineError as error:
-            _say(f"FAILED: {error}")
+    """Carry out `install` or `list`: 0 when what is wanted is there, 1 when not, 2 for misuse."""
+    match list(arguments):
+        case ["list"]:
+            more: list[str] = []
+        case ["install", *more] if set(more) <= {*NAMES, *MORE}:
+            try:
+                install([name for name in more if name in MORE])
+            except EngineError as error:
+                _say(f"FAILED: {error}")
+        case _:
+            _say(f"usage: engines.py install [{'|'.join(MORE)}]|list")
+            return 2
     found, missing = survey()
     for engine in found.values():
         sys.stdout.write(f"{engine.name}  {engine.version}  {engine.dockerd}\n")
-    for name, reason in missing.items():
-        _say(f"MISSING: engine {name}: {reason}")
+    wanted = [name for name in missing if name in {*NAMES, *more}]
+    for name in wanted:
+        _say(f"MISSING: engine {name}: {missing[name]}")
         _say(
             f"MISSING: no end-to-end test can run on {name}; as root: tests/e2e/engines.py install"
         )
-    return 1 if missing else 0
+    return 1 if wanted else 0
 
 
 if __name__ == "__main__":

@@ -141,6 +141,35 @@ def test_an_administrator_is_not_in_the_way_of_himself(admin):
     assert admin.containers.prune() is not None
 
 
+def test_a_build_file_from_elsewhere_is_taken(admin, tmp_path):
+    """The client sends its name and behind it its text, of which the daemon takes the name."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "elsewhere").write_text("FROM busybox\nLABEL a=elsewhere\n")
+    (tmp_path / "context/Dockerfile").write_text("FROM busybox\nLABEL a=context\n")
+
+    built, _ = admin.images.build(
+        path=str(tmp_path / "context"), dockerfile=str(tmp_path / "elsewhere"), tag="twice"
+    )
+
+    assert built.labels["a"] == "elsewhere"
+
+
+@pytest.mark.parametrize("runtime", ["runc", "io.containerd.runc.v2"])
+def test_a_runtime_stands_at_the_top_level(runtime, admin):
+    """Where the client writes it; old engines apply it, newer ones take their default."""
+    made = admin.api.create_container("busybox", "true", runtime=runtime)
+    found = admin.api.inspect_container(made)["HostConfig"]["Runtime"]
+    admin.api.remove_container(made)
+
+    assert found == runtime
+
+
+def test_a_developer_gets_no_runtime_that_way(developer):
+    """The fact is the same as that of a runtime in its proper place."""
+    with pytest.raises(APIError, match=r"runtime:io\.containerd\.runc\.v2"):
+        developer.api.create_container("busybox", "true", runtime="io.containerd.runc.v2")
+
+
 def test_what_an_administrator_copies_in_arrives(admin):
     """An archive is a body that no plugin sees; it goes by a row that names it."""
     container = admin.containers.create("busybox", ["true"])

@@ -96,6 +96,14 @@ def test_what_a_container_asks_for(config, host, facts):
     assert more(config, **host) == facts
 
 
+@pytest.mark.parametrize("host", [{}, {"Runtime": "runsc"}])
+def test_a_runtime_at_the_top_level_is_told_beside_the_other(host):
+    """Engines up to 26 take it where there is no HostConfig, newer ones never do."""
+    found = created({"Runtime": "kata"}, **host)
+
+    assert {"runtime:kata", f"runtime:{host.get('Runtime', 'default')}"} <= found
+
+
 def test_a_privileged_container():
     """Everything that privileged implies is spelt out."""
     found = more(Privileged=True)

@@ -51,6 +51,7 @@ def _endpoint(members):
 
 
 PLACES = {
+    "ContainerCreate": ("ContainerCreate", lambda m: {"Image": "nginx", **m}),
     "Config": ("ContainerCreate", lambda m: {"Image": "nginx", **m}),
     "HealthConfig": ("ContainerCreate", lambda m: {"Image": "nginx", "Healthcheck": m}),
     "HostConfig": ("ContainerCreate", lambda m: _host(**m)),
@@ -110,6 +111,7 @@ SAMPLES = {
     "Config.Volumes": [{"/x": {}}],
     "Config.MacAddress": ["02:42:ac:11:00:02"],
     "HealthConfig.Test": [["CMD", "true"]],
+    "ContainerCreate.Runtime": ["kata"],
     "HostConfig.Binds": [["/run:/x:shared,z"], ["data:/x"]],
     "HostConfig.LogConfig": [{"Type": "syslog", "Config": {"a": "b"}}],
     "HostConfig.NetworkMode": ["team"],

@@ -127,6 +127,14 @@ def test_a_block_device_is_a_device_and_a_path():
     ]
 
 
+def test_a_socket_of_the_host_is_a_path():
+    """One file system for the network takes a unix socket for its server."""
+    assert mounted({"type": "9p", "device": "/run/x.sock", "o": "trans=unix"})[1:] == [
+        "bind:/run/x.sock",
+        "bind.rw:/run/x.sock",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "path"), [("proc", "/proc"), ("devtmpfs", "/dev"), ("sysfs", "/sys")]
 )
@@ -142,7 +150,9 @@ def test_a_file_system_of_the_kernel_is_a_host_path(kind, path):
         {"type": "tmpfs", "device": "tmpfs", "o": "size=100m,uid=1000"},
         {"type": "zfs", "device": "pool/data"},
         {"type": "nfs", "device": ":/export", "o": "addr=10.0.0.1,rw"},
+        {"type": "nfs", "device": ":/export", "o": "addr=10.0.0.1,lowerdir=/etc"},
         {"type": "cifs", "device": "//server/share", "o": r"username=D\x,password=/secret"},
+        {"type": "9p", "device": "10.0.0.1", "o": "trans=tcp"},
         {"size": "1g"},
     ],
 )
