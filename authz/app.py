@@ -45,7 +45,8 @@ from authz.runner import Parts, Runner
 
 PLUGIN = "plugin"
 ADMIN = "admin"
-"""What the sockets are called in ``LISTEN_FDNAMES``."""
+PROXY = "proxy"
+"""What the sockets are called in ``LISTEN_FDNAMES``; addresses tell those of the proxy apart."""
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGHUP)
@@ -80,14 +81,14 @@ def opened(settings: Settings) -> Iterator[Ground]:
         sink = Sink(settings.audit.path, settings.audit.durability)
         opening.callback(sink.close)
         wanted = _wanted(settings)
-        sockets = activated(wanted)
+        sockets = activated(wanted, several={PROXY: front.places(settings)})
         for listening in sockets.values():
             opening.callback(listening.close)
         for name, path in wanted.items():
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        proxy = opening.enter_context(front.opened(settings, policy))
+        proxy = opening.enter_context(front.opened(settings, policy, sockets))
         yield Ground(settings, policy, passes, sink, sockets, proxy)
 
 
@@ -97,7 +98,8 @@ async def run(ground: Ground) -> None:
     metrics = Metrics()
     mode = Mode(settings.mode)
     protected = _protected(settings, ground.front.paths)
-    limits = gate.Limits(facts=FactSettings(protected=protected))
+    pin_images = settings.proxy is not None and settings.proxy.pin_images
+    limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
     outward = ground.front.daemon_tls
     lookups = Lookups(
         DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None),

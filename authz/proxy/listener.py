@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -23,6 +25,7 @@ from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
 from authz.proxy.head import Headers
+from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
 from authz.proxy.tls import TlsTransport
 from authz.proxy.upstream import Daemon
@@ -37,6 +40,9 @@ MOST_OF_ONE = 1024
 BACKLOG = 1024
 SHUTDOWN_TIME = 3.0
 """Seconds for what is being answered when the service ends."""
+
+_KEEPING: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""The socket's file may be systemd's; whoever made it removes it."""
 
 AGAIN = 5.0
 """Seconds after which what is under way is judged again."""
@@ -54,9 +60,25 @@ class Listener:
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
+def log_stream(outcome: Outcome) -> None:
+    """Say that a connection that was taken over ended."""
+    if outcome.taken_over:
+        log.info(
+            "stream.closed",
+            request=outcome.request,
+            end=outcome.end.value,
+            sent=outcome.sent,
+            received=outcome.received,
+            seconds=round(outcome.seconds, 3),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all listeners use. ``sign`` returns headers for the daemon's plugin."""
+    """What all listeners use. ``sign`` returns headers for the daemon's plugin.
+
+    ``ended`` is told how each request that was let through ended.
+    """
 
     runner: Runner
     daemon: Daemon
@@ -64,6 +86,7 @@ class Shared:
     accounts: Accounts
     max_body: int
     sign: Callable[[Forward], Headers]
+    ended: Callable[[Outcome], None] = log_stream
 
 
 class ProxyServer:
@@ -81,6 +104,7 @@ class ProxyServer:
             sign=shared.sign,
             daemon=shared.daemon,
             spawn=self._spawn,
+            ended=shared.ended,
             max_body=shared.max_body,
         )
         self._callers: Counter[int | str] = Counter()
@@ -96,7 +120,7 @@ class ProxyServer:
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
         if self._listener.sock.family == socket.AF_UNIX:
             self._server = await loop.create_unix_server(
-                self._protocol, sock=self._listener.sock, backlog=BACKLOG
+                self._protocol, sock=self._listener.sock, backlog=BACKLOG, **_KEEPING
             )
         else:
             self._server = await loop.create_server(
