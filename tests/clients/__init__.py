@@ -1,0 +1,1 @@
+"""The test suites of ordinary clients, run at a daemon directly and through a door."""
