@@ -62,3 +62,8 @@ def peak(pid: int) -> float:
     """Return the most megabytes that a process ever held."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1.024e-3
+
+
+def forget_peak(pid: int) -> None:
+    """Let the peak begin anew (proc(5), clear_refs)."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")

@@ -191,7 +191,7 @@ def _streams(doors: list[Door], options: argparse.Namespace) -> list[dict[str, o
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
     before = {door.name: memory(door.pid) for door in doors}
     for _ in range(options.rounds):
-        for asked, stream in (("save", _save), ("load", _load)):
+        for asked, stream in (("save", save), ("load", load)):
             for door in doors:
                 found.setdefault((door.name, asked), []).append(_timed(door, stream, size))
     peaks = {door.name: peak(door.pid) for door in doors}
@@ -226,8 +226,10 @@ def connected(path: Path) -> Iterator[socket.socket]:
         yield connection
 
 
-def _save(connection: socket.socket, size: int) -> None:
+def save(connection: socket.socket, size: int, *, wait: float = 0) -> None:
+    """Take an image of so many bytes, beginning after a wait."""
     connection.sendall(SAVE.format(size).encode())
+    time.sleep(wait)
     room = bytearray(MEGABYTE)
     view = memoryview(room)
     count, tail = 0, b""
@@ -241,7 +243,8 @@ def _save(connection: socket.socket, size: int) -> None:
         raise SystemExit(f"the image has {count} bytes; expected {size} and more")
 
 
-def _load(connection: socket.socket, size: int) -> None:
+def load(connection: socket.socket, size: int) -> None:
+    """Send an image of so many bytes."""
     connection.sendall(LOAD)
     megabyte = chunked(MEGABYTE)
     for _ in range(size // MEGABYTE):

@@ -12,12 +12,16 @@ import re
 import socket
 import sys
 import threading
+import time
+from contextlib import suppress
 
 MEGABYTE = 1024 * 1024
 CHUNK = 32 * 1024
 """What the daemon writes at once: the buffer of Go's ``io.Copy``."""
 
 CONTAINERS = 8
+LINES = 20
+PAUSE = 0.05
 JSON = "application/json"
 HEAD = (
     "HTTP/1.1 200 OK\r\nApi-Version: 1.47\r\nContent-Type: {media}\r\n"
@@ -76,12 +80,33 @@ LOADED = answered({})
 IMAGE = answered({"Id": "sha256:" + "a" * 64, "RepoTags": ["zeros:latest"], "Config": {}})
 _SAVING = HEAD.format(media="application/x-tar", framing="Transfer-Encoding: chunked").encode()
 _MEGABYTE = chunked(MEGABYTE)
+_LOG = HEAD.format(
+    media="application/vnd.docker.multiplexed-stream", framing="Transfer-Encoding: chunked"
+).encode()
+_ASKED = re.compile(rb"(^GET (/v[0-9.]+)?)|((/zeros[0-9]+)?/json.*$)|( HTTP/1.1$)")
+_ANSWERS = {
+    b"/_ping": HEAD.format(media="text/plain", framing="Content-Length: 2").encode() + b"OK",
+    b"/containers": LIST,
+    b"/images": IMAGE,
+    b"/containers/web": answered(
+        {
+            "Id": "c" * 64,
+            "Name": "/web",
+            "Image": "sha256:" + "a" * 64,
+            "Config": {"Image": "web:1", "Labels": {}, "Tty": False, "User": "", "Volumes": None},
+            "HostConfig": {"NetworkMode": "default", "Privileged": False, "Binds": None},
+            "Mounts": [],
+            "State": {"Running": True},
+        }
+    ),
+}
+"""Documents, by what was asked without method, version and `/json`."""
 
 
 def serve(connection: socket.socket) -> None:
     """Answer requests, one after the other, until the client goes."""
     waiting = b""
-    with connection:
+    with connection, suppress(ConnectionError):
         while True:
             while b"\r\n\r\n" not in waiting:
                 data = connection.recv(65536)
@@ -89,15 +114,28 @@ def serve(connection: socket.socket) -> None:
                     return
                 waiting += data
             head, _, waiting = waiting.partition(b"\r\n\r\n")
-            if b"/json HTTP" in head and b"/images/" in head:
-                connection.sendall(IMAGE)
-            elif head.startswith(b"GET /v1.47/images"):
-                _save(connection, int((_SIZE.search(head) or [b"", b"0"])[1]))
-            elif head.startswith(b"POST"):
+            if head.startswith(b"POST"):
                 _load(connection, head, waiting)
                 waiting = b""
+            elif answer := _ANSWERS.get(_ASKED.sub(b"", head.partition(b"\r\n")[0])):
+                connection.sendall(answer)
+            elif b"/logs?" in head:
+                _follow(connection)
             else:
-                connection.sendall(LIST)
+                _save(connection, int((_SIZE.search(head) or [b"", b"0"])[1]))
+
+
+def _follow(connection: socket.socket) -> None:
+    """Write a log until nobody reads it: a line of its number after the other."""
+    connection.sendall(_LOG)
+    number = 0
+    while True:
+        # As many as there are between two looks of a person, in the frames of a log.
+        lines = [b"%011d\n" % each for each in range(number, number + LINES)]
+        framed = b"".join(b"\1\0\0\0\0\0\0\x0c" + line for line in lines)
+        connection.sendall(b"%x\r\n%b\r\n" % (len(framed), framed))
+        number += LINES
+        time.sleep(PAUSE)
 
 
 def _save(connection: socket.socket, size: int) -> None:
