@@ -1,0 +1,80 @@
+"""Images under the names that other people's tests want, made of what is on this machine.
+
+No registry is asked. They do what the tests look at and no more: a `python` that runs, a shell, an
+`nginx` that answers with its welcome. Tests that want more fail directly as well, and count for
+nothing.
+"""
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.e2e import engines, images
+from tests.e2e.daemon import Dockerd
+
+WELCOME = "<!DOCTYPE html>\n<title>Welcome to nginx!</title>\n<h1>Welcome to nginx!</h1>\n"
+HELLO = "\nHello from Docker!\nThis message shows that your installation appears to be working.\n"
+
+_NGINX = (
+    'CMD ["sh", "-c", "echo start worker process; exec httpd -f -p 80 -h /usr/share/nginx/html"]'
+)
+_LINKS = {"python": "python3", **dict.fromkeys(("nc", "ps", "top", "uptime", "wget"), "busybox")}
+_PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def debian(daemon: Dockerd, names: Sequence[str], command: str = '["bash"]') -> None:
+    """Load a Debian with Python and bash under all the names."""
+    changes = [word for line in (f"CMD {command}", _PATH) for word in ("--change", line)]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(engines.debian_with_python(), ".")
+        archive.add(Path("/bin/bash").resolve(), "./usr/bin/bash")
+        for library in _libraries("/bin/bash"):
+            archive.add(library.resolve(), f"./usr/lib/x86_64-linux-gnu/{library.name}")
+        archive.add(images.BUSYBOX.resolve(), "./usr/bin/busybox")
+        for name, target in _LINKS.items():
+            link = tarfile.TarInfo(f"./usr/bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
+    daemon.docker("import", *changes, "-", names[0], stdin=buffer.getvalue(), timeout=120)
+    _tag(daemon, names)
+
+
+def nginx(daemon: Dockerd, names: Sequence[str]) -> None:
+    """Load what answers on port 80 like a new nginx."""
+    page = "/usr/share/nginx/html/index.html"
+    written = f"RUN mkdir -p {Path(page).parent} && echo '{_line(WELCOME)}' > {page}"
+    _built(daemon, names, [written, "EXPOSE 80", _NGINX])
+
+
+def hello(daemon: Dockerd, names: Sequence[str]) -> None:
+    """Load what says hello and ends."""
+    _built(daemon, names, [f"RUN echo '{_line(HELLO)}' > /hello", 'CMD ["cat", "/hello"]'])
+
+
+def sleeper(daemon: Dockerd, names: Sequence[str]) -> None:
+    """Load what does nothing for a while."""
+    _built(daemon, names, ['CMD ["sleep", "600"]'])
+
+
+def _built(daemon: Dockerd, names: Sequence[str], lines: Sequence[str]) -> None:
+    script = "\n".join(["FROM busybox", *lines])
+    daemon.docker("build", "-t", names[0], "-", stdin=script, env={"DOCKER_BUILDKIT": "0"})
+    _tag(daemon, names)
+
+
+def _tag(daemon: Dockerd, names: Sequence[str]) -> None:
+    for name in names[1:]:
+        daemon.docker("tag", names[0], name)
+
+
+def _line(text: str) -> str:
+    return text.strip().replace("\n", " ")
+
+
+def _libraries(program: str) -> list[Path]:
+    """Find the libraries of a program that a small Debian may lack."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    return [Path(word) for word in listed.split() if word.startswith("/") and "tinfo" in word]
