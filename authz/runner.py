@@ -56,6 +56,8 @@ LOOKUPS_AT_ONCE = 16
 
 _PASS = HEADER.lower()
 
+Questions = tuple[Question, ...]
+
 log = structlog.get_logger(__name__)
 
 
@@ -241,10 +243,27 @@ class Runner:
         return verdict
 
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
-        """Judge within the time; whatever goes wrong becomes the course's refusal."""
+        """Judge within the time; whatever goes wrong becomes the course's refusal.
+
+        INVARIANT: what waits for nobody is judged without a pause, and before
+        the first wait there is one ``asyncio.sleep(0)``, so that a door needs no
+        task up to there.
+        """
         try:
+            open_questions: Questions = ()
+            if entrance.before is _nothing:
+                prepared = self._prepared(course, entrance)
+                found = gate.survey(prepared, {})
+                if isinstance(found, Facts):
+                    self._judge(course, prepared, found)
+                    return
+                open_questions = found
+            await asyncio.sleep(0)
             async with asyncio.timeout(self._judging_time):
-                await self._judge(course, entrance)
+                if not open_questions:
+                    await entrance.before(course.raw.evidence)
+                    prepared = self._prepared(course, entrance)
+                self._judge(course, prepared, await self._facts(prepared, open_questions))
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -255,24 +274,28 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    async def _judge(self, course: gate.Course, entrance: Entrance) -> None:
-        """Take the request through the gate, noting on the way what is known of it."""
-        await entrance.before(course.raw.evidence)
+    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+        """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
         course.forward = gate.forward(prepared)
-        course.facts = await self._facts(prepared)
-        course.context = gate.context(prepared, course.facts, course.began)
-        course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
+        return prepared
 
-    async def _facts(self, prepared: gate.Prepared) -> Facts:
+    @staticmethod
+    def _judge(course: gate.Course, prepared: gate.Prepared, facts: Facts) -> None:
+        """Let the policy speak."""
+        course.facts = facts
+        course.context = gate.context(prepared, facts, course.began)
+        course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
+
+    async def _facts(self, prepared: gate.Prepared, first: Questions) -> Facts:
         """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
         answers: dict[Question, Answer] = {}
         for _ in range(MOST_ROUNDS):
-            found = gate.survey(prepared, answers)
+            found = first if first and not answers else gate.survey(prepared, answers)
             if isinstance(found, Facts):
                 return found
             if len(answers) + len(found) > MOST_QUESTIONS:
@@ -346,6 +369,7 @@ class Runner:
         if not sink.blocking:
             sink.append(record)
             return
+        await asyncio.sleep(0)
         if self._late is not None and not self._late.done():
             raise AuditUnavailableError("an earlier record is still being written")
         job = self._writer.submit(sink.append, record)

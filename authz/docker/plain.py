@@ -18,7 +18,8 @@ from authz.docker.field_table import Struct, structures
 from authz.docker.gojson import HALF
 from authz.docker.gotypes import INTEGERS, Form, GoType
 
-Read: TypeAlias = Callable[[Any], Any]
+Decoded: TypeAlias = Any
+Read: TypeAlias = Callable[[Decoded], Any]
 
 _BLANK: Final = " \t\r\n"
 _MINUS_ZERO: Final = re.compile(r"[\[:,\s]-0")
@@ -51,7 +52,7 @@ def _is_subtle(text: str) -> bool:
     return "-0" in text and _MINUS_ZERO.search(text) is not None
 
 
-def _otherwise(_value: object) -> NoReturn:
+def _otherwise(_value: Decoded) -> NoReturn:
     raise _OtherwiseError
 
 
@@ -71,7 +72,7 @@ def _members(struct: Struct) -> Read:
     flat = {name: _FLAT.get(go.name) for name, go in plain.items()}
     readers = {name: _of(go) for name, go in plain.items()}
 
-    def read(pairs: Any) -> dict[str, Any]:
+    def read(pairs: Decoded) -> dict[str, Any]:
         if pairs.__class__ is not tuple:
             raise _OtherwiseError
         members = dict(pairs)
@@ -97,7 +98,7 @@ def _of(go: GoType) -> Read:
 
 
 def _integer(allowed: range) -> Read:
-    def read(value: Any) -> int:
+    def read(value: Decoded) -> int:
         if value.__class__ is not int or value not in allowed:
             raise _OtherwiseError
         whole: int = value
@@ -110,7 +111,7 @@ def _list(go: GoType) -> Read:
     expected, inner = _FLAT.get(go.inner.name), _of(go.inner)
     most = go.length if go.form is Form.ARRAY else None
 
-    def read(value: Any) -> list[Any]:
+    def read(value: Decoded) -> list[Any]:
         if value.__class__ is not list or (most is not None and len(value) > most):
             raise _OtherwiseError
         if expected is None:
@@ -126,7 +127,7 @@ def _list(go: GoType) -> Read:
 def _map(go: GoType) -> Read:
     expected, inner = _FLAT.get(go.inner.name), _of(go.inner)
 
-    def read(pairs: Any) -> dict[str, Any]:
+    def read(pairs: Decoded) -> dict[str, Any]:
         if pairs.__class__ is not tuple:
             raise _OtherwiseError
         found = dict(pairs)
@@ -147,7 +148,7 @@ def _strings(_go: GoType) -> Read:
 
 
 def _nothing(_go: GoType) -> Read:
-    def read(pairs: Any) -> dict[str, Any]:
+    def read(pairs: Decoded) -> dict[str, Any]:
         if pairs != ():
             raise _OtherwiseError
         return {}
