@@ -126,6 +126,7 @@ class Runner:
         self._judging_time = time_limit - self._writing_time
         self._most_in_flight = most_in_flight
         self._in_flight = 0
+        parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
@@ -145,11 +146,11 @@ class Runner:
         if self._in_flight >= self._most_in_flight:
             problem = "too many questions are in flight"
             return await self.refuse(raw, RefusedError(Reason.OVERLOADED, problem))
-        self._enter(1)
+        self._in_flight += 1
         try:
             return await self._conclude(self._course(raw), entrance)
         finally:
-            self._enter(-1)
+            self._in_flight -= 1
 
     async def still(
         self, standing: gate.Standing, evidence: Evidence, entrance: Entrance
@@ -219,10 +220,6 @@ class Runner:
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
 
-    def _enter(self, more: int) -> None:
-        self._in_flight += more
-        self._parts.metrics.in_flight.set(self._in_flight)
-
     async def _let_back_in(self, raw: RawRequest, token: str) -> gate.Verdict:
         """Admit a look-up of our own. It takes no room: somebody in flight waits for it."""
         try:
@@ -238,6 +235,8 @@ class Runner:
         started = perf_counter()
         if course.refusal is None:
             await self._judge_guarded(course, entrance)
+        if self._parts.sink.blocking:
+            await asyncio.sleep(0)  # as before any wait
         verdict = await self._recorded(course, started)
         self._count(course, verdict, perf_counter() - started)
         return verdict
@@ -369,7 +368,6 @@ class Runner:
         if not sink.blocking:
             sink.append(record)
             return
-        await asyncio.sleep(0)
         if self._late is not None and not self._late.done():
             raise AuditUnavailableError("an earlier record is still being written")
         job = self._writer.submit(sink.append, record)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+LONGEST_MEMORY: Final = 80
+"""Characters of a value that may be remembered."""
 
 
 class Fact(NamedTuple):
@@ -20,6 +23,12 @@ class Fact(NamedTuple):
     def __str__(self) -> str:
         """Print as policies write it."""
         return f"{self.kind}:{self.value}"
+
+    @property
+    def memorable(self) -> bool:
+        """Whether it may be remembered beyond its request: it is short, and cannot be a secret."""
+        value = self.value
+        return len(value) <= LONGEST_MEMORY and "=" not in value and "@" not in value
 
 
 @dataclass(frozen=True, slots=True)

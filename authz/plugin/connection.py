@@ -103,10 +103,12 @@ def eagerly(answering: Answering) -> Answer | Answering:
     takes over there. (Since Python 3.12 a task can begin like this by itself.)
     """
     try:
-        answering.send(None)
+        waits_for = answering.send(None)
     except StopIteration as done:
         found: Answer = done.value
         return found
+    if waits_for is not None:
+        raise RuntimeError("an answer waits without saying so first")
     return answering
 
 
