@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from tests import controls
+
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 OPERATIONS = """# Operations
@@ -61,6 +63,7 @@ def pages() -> dict[str, str]:
     return {
         "operations.md": "\n".join(_operations(_rows("operations.csv"))),
         "facts.md": "\n".join(_facts(_rows("facts.csv"))),
+        "controls.md": "\n".join(controls.page()),
     }
 
 

@@ -15,6 +15,7 @@ from authz.facts.capabilities import added_facts, kept_facts
 from authz.facts.catalogue import TARGET, UNKNOWN, Kind, catalogue
 from authz.facts.devices import device_facts
 from authz.facts.endpoints import host_name_facts, link_facts, name_facts, network_facts
+from authz.facts.environment import secret_facts
 from authz.facts.facts import Fact
 from authz.facts.images import created_from, image_of
 from authz.facts.known import Known
@@ -181,6 +182,7 @@ def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
     yield Fact("log", text(log, "Type") or defaults.log_driver(known))
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
     yield Fact("health", health_value(config, known))
+    yield from secret_facts(config)
 
 
 def health_value(config: Document, known: Known) -> str:

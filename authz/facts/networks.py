@@ -3,7 +3,7 @@
 Source: moby daemon/network.go and the drivers below daemon/libnetwork.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from authz.docker.request import ApiRequest
 from authz.facts.endpoints import endpoint_facts, is_users_network, net_value
@@ -16,6 +16,8 @@ from authz.facts.questions import Topic
 
 DEFAULT_DRIVER = "bridge"
 
+_OVERLAY = "overlay"
+_ENCRYPTED = "encrypted"
 _PARENT = "parent"
 _ORDINARY_IPAM = frozenset({"", "default"})
 _RANGES = ("Subnet", "IPRange", "Gateway")
@@ -38,8 +40,15 @@ def network_create_facts(body: Document) -> Iterator[Fact]:
         yield Fact("net.opt", f"{key}={value}")
         if key == _PARENT:
             yield Fact("net.parent", value)
+    if text(body, "Driver") == _OVERLAY:
+        yield Fact("net.encrypted", _encryption(texts(body, "Options")))
     yield from _addresses(table(body, "IPAM"))
     yield from _reach(body)
+
+
+def _encryption(options: Mapping[str, str]) -> str:
+    """Say whether traffic between nodes is encrypted; the option takes no value, or a yes."""
+    return "on" if options.get(_ENCRYPTED) in {"", "true"} else "off"
 
 
 def _addresses(ipam: Document) -> Iterator[Fact]:

@@ -8,6 +8,7 @@ stored exec counts (moby daemon/exec.go).
 from collections.abc import Iterator
 
 from authz.docker.request import ApiRequest
+from authz.facts.environment import secret_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.members import Document, flag, table, text
@@ -25,6 +26,7 @@ def exec_create_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     yield Fact("exec.user", user)
     if flag(body, "Tty"):
         yield Fact("exec.tty", "on")
+    yield from secret_facts(body)
 
 
 def exec_start_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:

@@ -189,14 +189,15 @@ def _labels(labels: list[str]) -> Iterator[Fact]:
 
 
 def _is_unmasked(host: Document, *, stored: bool) -> bool:
-    """Say whether a list replaces the daemon's own.
+    """Say whether a list that replaces the daemon's own leaves out what every engine hides.
 
-    A stored container always has lists: the daemon's, unless paths are missing.
+    A client that makes a stored container anew sends the daemon's lists back. A stored
+    privileged one has none, which its privilege says already.
     """
+    if stored and flag(host, "Privileged"):
+        return False
     wanted = {"MaskedPaths": MASKED, "ReadonlyPaths": READONLY}
-    if stored:
-        return not flag(host, "Privileged") and any(
-            host.get(name) is not None and not paths <= set(strings(host, name))
-            for name, paths in wanted.items()
-        )
-    return any(host.get(name) is not None for name in wanted)
+    return any(
+        host.get(name) is not None and not paths <= set(strings(host, name))
+        for name, paths in wanted.items()
+    )

@@ -14,6 +14,7 @@ from authz.facts import defaults
 from authz.facts.capabilities import added_facts, kept_facts
 from authz.facts.container import health_value
 from authz.facts.endpoints import is_users_network, name_facts, net_value
+from authz.facts.environment import secret_facts
 from authz.facts.facts import Fact
 from authz.facts.images import created_from, image_name
 from authz.facts.known import UNKNOWN, Known
@@ -151,6 +152,7 @@ def _container(task: Document, known: Known, version: Version, *, stored: bool) 
     yield from kept_facts(host)
     yield from posture_facts(host, known)
     yield Fact("health", health_value(config, known))
+    yield from secret_facts(config)
     if text(spec, "Isolation").lower() not in {"", "default"}:
         yield Fact("isolation", text(spec, "Isolation").lower())
     yield from _references(spec, known)

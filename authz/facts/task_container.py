@@ -44,6 +44,7 @@ def container_config(spec: Document) -> Document:
         "User": text(spec, "User"),
         "Hostname": text(spec, "Hostname"),
         "Healthcheck": table(spec, "Healthcheck"),
+        "Env": strings(spec, "Env"),
     }
 
 

@@ -68,6 +68,7 @@ def test_an_ordinary_container():
     ("config", "host", "facts"),
     [
         ({}, {"CapAdd": ["SYS_ADMIN"]}, {"cap.add:SYS_ADMIN"}),
+        ({"Env": ["PATH=/bin", "DB_PASSWORD=x"]}, {}, {"env.secret:DB_PASSWORD"}),
         ({}, {"Binds": ["/etc:/x"]}, {"bind:/etc", "bind.rw:/etc"}),
         ({}, {"Devices": [{"PathOnHost": "/dev/sda"}]}, {"device:/dev/sda"}),
         ({}, {"PidMode": "host"}, {"pid:host", "selinux:disable"}),

@@ -35,6 +35,19 @@ def test_an_ordinary_network():
             {"Options": {"parent": "eth0", "x": "y"}},
             ["net.opt:parent=eth0", "net.parent:eth0", "net.opt:x=y"],
         ),
+        ({"Driver": "overlay"}, ["net.driver:overlay", "net.encrypted:off"]),
+        (
+            {"Driver": "overlay", "Options": {"encrypted": ""}},
+            ["net.driver:overlay", "net.opt:encrypted=", "net.encrypted:on"],
+        ),
+        (
+            {"Driver": "overlay", "Options": {"encrypted": "true"}},
+            ["net.driver:overlay", "net.opt:encrypted=true", "net.encrypted:on"],
+        ),
+        (
+            {"Driver": "overlay", "Options": {"encrypted": "false"}},
+            ["net.driver:overlay", "net.opt:encrypted=false", "net.encrypted:off"],
+        ),
         ({"Scope": "local"}, []),
         ({"Scope": "swarm"}, ["net.scope:swarm"]),
         (

@@ -25,6 +25,7 @@ def started(process, operation="ExecStart"):
         ({"User": "0:0"}, ["exec.user:root"]),
         ({"Privileged": True}, ["exec.privileged:true", "exec.user:app"]),
         ({"Tty": True}, ["exec.user:app", "exec.tty:on"]),
+        ({"Env": ["A=b", "DB_PASSWORD=x"]}, ["exec.user:app", "env.secret:DB_PASSWORD"]),
         (None, ["exec.user:app"]),
     ],
 )

@@ -81,6 +81,15 @@ def test_the_last_of_a_kind_wins():
     assert facts("label=type:a_t", "label=disable")[2:] == ["selinux.type:a_t", "selinux:disable"]
 
 
+def test_the_lists_of_the_daemon_come_back():
+    """A client that makes a container anew sends what it found; more of it is no less."""
+    lists = {"MaskedPaths": [*MASKED, "/sys/x"], "ReadonlyPaths": list(READONLY)}
+
+    assert facts(**lists) == CONFINED
+    assert "proc:unmasked" in facts(**{**lists, "MaskedPaths": list(MASKED)[1:]})
+    assert "proc:unmasked" in facts(**{**lists, "ReadonlyPaths": ["/proc/sys"]})
+
+
 @pytest.mark.parametrize("member", ["MaskedPaths", "ReadonlyPaths"])
 @pytest.mark.parametrize("paths", [[], ["/proc/kcore"]])
 def test_a_list_of_paths_unmasks(member, paths):

@@ -94,6 +94,7 @@ def test_an_ordinary_service_states_its_posture():
         ({"Sysctls": {"kernel.msgmax": "1"}}, ["sysctl:kernel.msgmax=1"]),
         ({"OomScoreAdj": -5}, ["oom:score=-5"]),
         ({"Isolation": "Process"}, ["isolation:process"]),
+        ({"Env": ["DB_PASSWORD=x", "DB_PASSWORD_FILE=/x"]}, ["env.secret:DB_PASSWORD"]),
         ({"Isolation": "default"}, []),
         ({"Hosts": ["10.0.0.1 db"]}, ["host.extra:db:10.0.0.1"]),
         ({"DNSConfig": {"Nameservers": ["1.1.1.1"]}}, ["dns:1.1.1.1"]),

@@ -70,6 +70,7 @@ def test_the_container_s_own_settings():
         "User": "b",
         "Hostname": "c",
         "Healthcheck": {"Test": ["NONE"]},
+        "Env": [],
     }
 
 
