@@ -15,6 +15,7 @@ import lzma
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -187,7 +188,7 @@ def recorded(document: Mapping[str, Any]) -> Recorded:
         time=document["time"],
         identity=_identity(who),
         action=asked.get("action") or "",
-        facts=tuple([_fact(each) for each in document["facts"]]),
+        facts=tuple([_fact(each["fact"], "looked_up" in each) for each in document["facts"]]),
         context=dict(document["context"]),
         verdict=Effect(document["verdict"]),
         enforced=bool(document["enforced"]),
@@ -206,6 +207,8 @@ def _identity(who: Mapping[str, Any]) -> Identity:
     )
 
 
-def _fact(each: Mapping[str, Any]) -> Fact:
-    kind, _, value = each["fact"].partition(":")
-    return Fact(kind, value, "looked_up" in each)
+@lru_cache(maxsize=16_384)
+def _fact(text: str, looked_up: bool) -> Fact:  # noqa: FBT001  a key, part by part
+    """Return one object for equal facts: most records say the same."""
+    kind, _, value = text.partition(":")
+    return Fact(kind, value, looked_up)

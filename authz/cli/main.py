@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "Check a bundle or a pack; print every problem at once.",
     "test": "Run the tests of a bundle or a pack.",
     "explain": "Say why a recorded decision came out as it did.",
+    "replay": "Say which recorded decisions would change under another policy.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

@@ -13,6 +13,7 @@ from authz.audit.record import as_json
 from authz.explain import Advice, sentence
 from authz.policy.decision import Decision, Effect, Outcome
 from authz.policy.explain import place, printable
+from authz.recorded import Reading
 from authz.rehearse import Rehearsal
 
 COLOURS = {Effect.ALLOW: "green", Effect.DENY: "red", Effect.REFUSE: "yellow"}
@@ -100,6 +101,20 @@ def echo_advice(decision: Decision, advice: Advice | None) -> None:
         click.secho(f"  careful: it grants {danger}", fg="yellow")
     if advice.obstacle:
         click.echo(printable(advice.obstacle))
+
+
+def echo_trouble(reading: Reading) -> None:
+    """Say on standard error which lines of an audit are no records."""
+    for line in reading.unreadable:
+        click.echo(f"dockgate: {printable(str(line))}", err=True)
+    if reading.broken > len(reading.unreadable):
+        click.echo(f"dockgate: {reading.broken} lines are no records", err=True)
+
+
+def trouble(reading: Reading) -> dict[str, Any]:
+    """Return the same for a program."""
+    lines = [{"file": e.file, "line": e.line, "problem": e.problem} for e in reading.unreadable]
+    return {"broken": reading.broken, "unreadable": lines}
 
 
 def _head(effect: Effect, *asked: str | None) -> None:
