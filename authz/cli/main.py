@@ -19,6 +19,7 @@ COMMANDS = {
     "test": "Run the tests of a bundle or a pack.",
     "explain": "Say why a recorded decision came out as it did.",
     "replay": "Say which recorded decisions would change under another policy.",
+    "learn": "Write the least policy that allows what was recorded.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

@@ -22,7 +22,7 @@ _ORDINARY = (
 _FOLDERS = ("boot", "dev", "etc", "lib", "lib64", "proc", "root", "run", "sys", "usr", "var")
 
 FACTS: Final = (
-    ("privileged:true|exec.privileged:true", "a privileged container is root on the host"),
+    ("privileged:true|exec.privileged:true", "root on the host"),
     (f"cap.add:!{_ORDINARY}", "a capability beyond the ordinary ones"),
     (
         "|".join(["bind:/", *(f"bind:/{name}/**" for name in _FOLDERS)]),
@@ -35,22 +35,25 @@ FACTS: Final = (
     ("build.net:host", "the network of the host"),
     (
         "seccomp:unconfined|apparmor:unconfined|selinux:disable|proc:unmasked|cgroup.writable:on",
-        "confinement is taken away",
+        "processes without confinement",
     ),
     ("selinux.type:**|sysctl:kernel.**", "a setting that reaches beyond the container"),
-    ("plugin.privilege:**|plugin.remote:**", "a plugin runs as root on the host"),
-    ("checkpoint.dir:**", "a folder of the host is written"),
+    ("plugin.privilege:**|plugin.remote:**", "a plugin, which is root on the host"),
+    ("checkpoint.dir:**", "a folder of the host for checkpoints"),
     ("mount.npipe:**", "a pipe of the host"),
-    ("archive.compressed:**", "the daemon runs a decompressor over what it is given"),
+    ("archive.compressed:**", "a decompressor of the daemon for what it is given"),
 )
 """Patterns of facts, and what they lead to; ``target.`` kinds lead to the same."""
 
 ACTIONS: Final = (
-    (re.compile(r"plugin\.(?:pull|create|enable|set|upgrade)"), "plugins run as root on the host"),
-    (re.compile(r"swarm\.(?:init|join|leave|update|unlock|unlockkey)"), "the swarm changes hands"),
+    (
+        re.compile(r"plugin\.(?:pull|create|enable|set|upgrade)"),
+        "plugins, which are root on the host",
+    ),
+    (re.compile(r"swarm\.(?:init|join|leave|update|unlock|unlockkey)"), "the swarm as a whole"),
     (re.compile(r"build\.(?:session|grpc|buildkit)|buildkit\.grpc"), "BuildKit as a whole, unread"),
-    (re.compile(r"system\.debug"), "the memory of the daemon, secrets included"),
-    (re.compile(r"node\.update"), "a node can become a manager"),
+    (re.compile(r"system\.debug"), "the daemon's memory, secrets included"),
+    (re.compile(r"node\.update"), "a node that can become a manager"),
 )
 """Actions that are dangerous whatever they say."""
 

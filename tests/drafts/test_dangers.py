@@ -10,8 +10,8 @@ from authz.policy.row_check import pattern_of
 @pytest.mark.parametrize(
     ("fact", "about"),
     [
-        ("privileged:true", "a privileged container is root on the host"),
-        ("target.privileged:true", "a privileged container is root on the host"),
+        ("privileged:true", "root on the host"),
+        ("target.privileged:true", "root on the host"),
         ("bind:/", "a folder that the host runs from"),
         ("bind:/etc/ssl", "a folder that the host runs from"),
         ("bind:/srv/data", ""),
@@ -34,7 +34,7 @@ def test_facts_that_mean_the_host(fact, about):
 
 def test_actions_that_mean_the_host():
     """Whatever they say; each danger is told once."""
-    assert dangers("plugin.pull", ()) == ("plugins run as root on the host",)
+    assert dangers("plugin.pull", ()) == ("plugins, which are root on the host",)
     twice = (Fact("device", "/dev/a"), Fact("device", "/dev/b"))
     assert dangers("container.create", twice) == ("a device of the host",)
     assert dangers("container.list", (Fact("on", "list"),)) == ()
