@@ -19,8 +19,12 @@ from authz.cli.options import (
     snapshot_or_exit,
 )
 from authz.errors import ConfigurationError
+from authz.explain import Advice, Explanation, advise
+from authz.explain import as_json as explanation_json
+from authz.identity.identity import Identity
 from authz.policy.decision import Effect
-from authz.rehearse import rehearse
+from authz.policy.snapshot import Snapshot
+from authz.rehearse import Rehearsal, rehearse
 from authz.wire.raw import Door, RawRequest
 
 CONTENT_TYPE = "content-type"
@@ -51,6 +55,7 @@ refuse, 2 for a wrong call."""
     type=click.Path(path_type=Path, dir_okay=False),
     help="Answers to look-ups, as TOML.",
 )
+@click.option("--explain", "explained", is_flag=True, help="Say what would allow it as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision for a program.")
 @click.argument("method")
 @click.argument("target")
@@ -64,6 +69,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     headers: tuple[str, ...],
     body: str | None,
     given: Path | None,
+    explained: bool,
     as_json: bool,
     method: str,
     target: str,
@@ -76,12 +82,27 @@ def command(  # noqa: PLR0913  one parameter for each option
         answers = read_given(given)
     except ConfigurationError as error:
         fail(str(error), USAGE)
-    result = rehearse(raw, identity, snapshot_or_exit(reference), answers)
-    if as_json:
-        report.echo_json(report.document(result))
+    snapshot = snapshot_or_exit(reference)
+    result = rehearse(raw, identity, snapshot, answers)
+    advice = _advice(result, identity, snapshot) if explained else None
+    document = report.document(result)
+    if as_json and explained:
+        report.echo_json(explanation_json(Explanation(document, result.verdict.decision, advice)))
+    elif as_json:
+        report.echo_json(document)
     else:
         report.echo(result, verbose=True)
+        if advice and result.verdict.decision:
+            report.echo_advice(result.verdict.decision, advice)
     sys.exit(0 if result.verdict.effect is Effect.ALLOW else DENIED)
+
+
+def _advice(result: Rehearsal, identity: Identity, snapshot: Snapshot) -> Advice | None:
+    """Say what would allow it; nothing where no policy was asked."""
+    decision, asked = result.verdict.decision, result.record.asked
+    if decision is None or asked is None:
+        return None
+    return advise(identity, asked.action, decision, snapshot)
 
 
 def _headers(written: tuple[str, ...], body: bytes) -> tuple[tuple[str, str], ...]:

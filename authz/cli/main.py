@@ -17,6 +17,9 @@ COMMANDS = {
     "try": "Judge what a docker command would send; nothing reaches a daemon.",
     "check": "Check a bundle or a pack; print every problem at once.",
     "test": "Run the tests of a bundle or a pack.",
+    "explain": "Say why a recorded decision came out as it did.",
+    "replay": "Say which recorded decisions would change under another policy.",
+    "learn": "Write the least policy that allows what was recorded.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
 import click
 
 from authz.audit.record import as_json
-from authz.policy.decision import Effect, Outcome
+from authz.explain import Advice, sentence
+from authz.policy.decision import Decision, Effect, Outcome
 from authz.policy.explain import place, printable
+from authz.recorded import Reading
 from authz.rehearse import Rehearsal
 
 COLOURS = {Effect.ALLOW: "green", Effect.DENY: "red", Effect.REFUSE: "yellow"}
@@ -41,6 +43,85 @@ def echo(rehearsal: Rehearsal, *, verbose: bool) -> None:
         click.echo(f"{INDENT}near:  {printable(row.fact)}  allowed by {place(row)}")
 
 
+def echo_recorded(document: Mapping[str, Any]) -> None:
+    """Print a decision as it was written down."""
+    asked, who = document["request"] or {}, document["identity"] or {}
+    _head(
+        Effect(document["verdict"]), asked.get("method"), asked.get("target"), asked.get("action")
+    )
+    groups = "".join(f" {group}" for group in who.get("groups") or ())
+    said = f"{who.get('subject') or 'nobody'}{groups}, {document['time']}, {document['door']}"
+    click.echo(INDENT + printable(said))
+    if not document["enforced"]:
+        click.echo(f"{INDENT}let through: {printable(str(document['mode']))} mode")
+    if document.get("detail"):
+        click.echo(f"{INDENT}{printable(document['detail'])} ({document['reason']})")
+
+
+def echo_recorded_facts(document: Mapping[str, Any]) -> None:
+    """Print what became of each fact then; facts of one kind and row stand together."""
+    told = [(_member(fact), fact["fact"].partition(":")) for fact in document["facts"]]
+    for (settled, kind), group in groupby(told, key=lambda one: (one[0], one[1][0])):
+        click.echo(INDENT + f"{_listed(kind, [each[1][2] for each in group])} {settled}".rstrip())
+
+
+def _member(fact: Mapping[str, Any]) -> str:
+    if not fact["row"]:
+        return "no row allows it"
+    why = fact.get("error") or fact.get("message") or ""
+    at = "" if fact["at"] == fact["row"] else f" ({fact['at']})"
+    verb = "allowed by" if fact["verdict"] in ("allow", "except") else "by"
+    return printable(f"{verb} {fact['row']}{at}  {why}".rstrip())
+
+
+def echo_outcomes(decision: Decision) -> None:
+    """Print what a policy says to each fact, the failing ones first."""
+    for group in _grouped(sorted(decision.outcomes, key=lambda one: one.allowed)):
+        click.echo(INDENT + _sentence(group))
+
+
+def echo_advice(decision: Decision, advice: Advice | None) -> None:
+    """Print what would allow a request; nothing where it is allowed."""
+    if advice is None or decision.effect is Effect.ALLOW:
+        return
+    click.echo(f"\nroles searched: {', '.join(advice.roles) or 'none: nobody gave any'}")
+    for missed in advice.missed:
+        click.echo(f"  {printable(str(missed.fact))}: {printable(sentence(missed))}")
+        for row in missed.elsewhere[:MOST_NEAR]:
+            click.echo(f"    {printable(row.subject)} has it, by {place(row)}")
+    for row in advice.forbidden:
+        click.echo(f"forbidden by {place(row)}: {printable(row.message or row.fact)}")
+    if advice.forbidden:
+        click.echo("No allow row outweighs that; talk to whoever wrote it.")
+    for proposed in advice.proposal:
+        click.echo(
+            f"the smallest row that would allow it, to be reviewed:\n  {printable(proposed)}"
+        )
+    for danger in advice.dangers:
+        click.secho(f"  careful: it grants {danger}", fg="yellow")
+    if advice.obstacle:
+        click.echo(printable(advice.obstacle))
+
+
+def echo_trouble(reading: Reading) -> None:
+    """Say on standard error which lines of an audit are no records."""
+    for line in reading.unreadable:
+        click.echo(f"dockgate: {printable(str(line))}", err=True)
+    if reading.broken > len(reading.unreadable):
+        click.echo(f"dockgate: {reading.broken} lines are no records", err=True)
+
+
+def trouble(reading: Reading) -> dict[str, Any]:
+    """Return the same for a program."""
+    lines = [{"file": e.file, "line": e.line, "problem": e.problem} for e in reading.unreadable]
+    return {"broken": reading.broken, "unreadable": lines}
+
+
+def _head(effect: Effect, *asked: str | None) -> None:
+    verdict = click.style(effect.value.upper().ljust(7), fg=COLOURS[effect], bold=True)
+    click.echo(f"{verdict} {printable(' '.join(filter(None, asked)))}")
+
+
 def document(rehearsal: Rehearsal) -> dict[str, Any]:
     """Return the members that every program sees."""
     return as_json(rehearsal.record)
@@ -60,9 +141,7 @@ def _grouped(outcomes: list[Outcome]) -> Iterator[list[Outcome]]:
 def _sentence(group: list[Outcome]) -> str:
     """Print facts of one kind and what became of them."""
     outcome = group[0]
-    values = [printable(one.fact.value) for one in group]
-    rest = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
-    fact = f"{outcome.fact.kind}:{', '.join(values[:MOST_VALUES])}{rest}".ljust(FACT_WIDTH)
+    fact = _listed(outcome.fact.kind, [one.fact.value for one in group])
     if outcome.error:
         where = f"{place(outcome.row)}: " if outcome.row else ""
         return f"{fact} {where}{printable(outcome.error)}"
@@ -71,3 +150,9 @@ def _sentence(group: list[Outcome]) -> str:
     why = f"  {printable(outcome.row.message)}" if outcome.row.message else ""
     verb = "allowed by" if outcome.allowed else "by"
     return f"{fact} {verb} {place(outcome.row)}{why}"
+
+
+def _listed(kind: str, values: list[str]) -> str:
+    rest = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
+    shown = ", ".join(map(printable, values[:MOST_VALUES]))
+    return f"{printable(kind)}:{shown}{rest}".ljust(FACT_WIDTH)

@@ -1,0 +1,128 @@
+"""``dockgate learn``: a policy out of what was recorded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from authz.cli import report
+from authz.cli.options import USAGE, fail, snapshot_or_exit
+from authz.errors import ConfigurationError, PolicyError
+from authz.learn.bundle import cases_of, folder_of
+from authz.learn.lesson import Lesson
+from authz.learn.rerun import rerun, unused
+from authz.learn.rows import drafted
+from authz.policy.bundle import load_bundle
+from authz.policy.explain import place, printable
+from authz.policy.snapshot import Snapshot, compile_snapshot
+from authz.policy.text import render_problems
+from authz.recorded import Reading, Recorded, files_of
+
+HELP = """Write the least policy that allows what was recorded.
+
+\b
+dockgate learn /var/log/dockgate/audit.jsonl --into policy/
+dockgate learn /var/log/dockgate/audit.jsonl --prune --policy policy/
+
+Start with the bundle `observe` in shadow mode, work as ever for a while, then learn from the
+record. Rows are for you to review: each says how often and when it was used. Without --into they
+are printed. With --prune, rows of a policy are named that the record never used."""
+
+
+@click.command(help=HELP)
+@click.argument("audit", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--subject", "subjects", multiple=True, metavar="S", help="Of this caller only.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A new folder for the bundle.",
+)
+@click.option("--prune", is_flag=True, help="Name rows of --policy that were never used.")
+@click.option("--policy", "reference", metavar="DIR", help="The policy to prune.")
+def command(
+    audit: Path, subjects: tuple[str, ...], into: Path | None, reference: str | None, *, prune: bool
+) -> None:
+    """Learn rows, or name those that were not used."""
+    if prune != bool(reference):
+        raise click.UsageError("--prune and --policy DIR belong together")
+    try:
+        audit_of = _Audit(files_of(audit), frozenset(subjects))
+        if reference:
+            _prune(audit_of, snapshot_or_exit(reference))
+        else:
+            _learn(audit_of, into)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Audit:
+    """Files, and whose decisions in them are wanted; everybody's where nobody is named."""
+
+    files: tuple[Path, ...]
+    subjects: frozenset[str]
+
+    def read(self, *, loud: bool = False) -> Iterator[Recorded]:
+        """Read the decisions; say which lines are none, where that is wanted."""
+        reading = Reading(self.files)
+        for recorded in reading:
+            if not self.subjects or recorded.identity.subject in self.subjects:
+                yield recorded
+        if loud:
+            report.echo_trouble(reading)
+
+
+def _prune(audit: _Audit, snapshot: Snapshot) -> None:
+    rows = unused(audit.read(loud=True), snapshot)
+    for row in rows:
+        click.echo(f"{place(row)}: {printable(f'{row.subject} {row.action} {row.fact}')}")
+    click.echo(f"{len(rows)} rows that give something were never used")
+
+
+def _learn(audit: _Audit, into: Path | None) -> None:
+    lesson = Lesson()
+    lesson.read(audit.read(loud=True))
+    learned = drafted(lesson.uses, lesson.unguarded)
+    folder = folder_of(lesson, learned)
+    with tempfile.TemporaryDirectory(prefix="dockgate-") as scratch:
+        target = into or Path(scratch, "learned")
+        folder.write(target)
+        snapshot = _loaded(target)
+        if into:
+            (into / "tests.toml").write_text(cases_of(learned, snapshot), encoding="utf-8")
+        else:
+            click.echo(folder.policy + "\n" + folder.people)
+    _report(lesson, learned.unspeakable, into)
+    _rerun(audit, snapshot)
+
+
+def _loaded(target: Path) -> Snapshot:
+    try:
+        return compile_snapshot(load_bundle(target))
+    except PolicyError as error:
+        click.echo(render_problems(error.problems), err=True)
+        fail(f"{target}: what was learned does not load", 1)
+
+
+def _report(lesson: Lesson, unspeakable: tuple[str, ...], into: Path | None) -> None:
+    """Say on standard error what was learned, and what was not."""
+    where = f"; written to {into}" if into else ""
+    click.echo(f"learned from {lesson.learned} decisions{where}", err=True)
+    if lesson.passed_by:
+        click.echo(f"passed by {lesson.passed_by} that did not go through", err=True)
+    for fact, count in sorted(lesson.beyond.items()):
+        click.echo(f"no policy can allow {printable(fact)}, used {count} times", err=True)
+    for what in unspeakable:
+        click.echo(f"no row can say {printable(what)}", err=True)
+
+
+def _rerun(audit: _Audit, snapshot: Snapshot) -> None:
+    """Judge what was learned from by the result."""
+    again = rerun(audit.read(), snapshot)
+    click.echo(f"{again.judged} judged again by it, {again.denied} still denied", err=True)
+    for lack, count in sorted(again.lacks.items()):
+        click.echo(f"  denied {count} times: {printable(' '.join(lack))}", err=True)
