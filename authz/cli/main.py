@@ -17,7 +17,9 @@ COMMANDS = {
     "try": "Judge what a docker command would send; nothing reaches a daemon.",
     "check": "Check a bundle or a pack; print every problem at once.",
     "test": "Run the tests of a bundle or a pack.",
-    "doctor": "Look for holes, open sockets and weak settings of a daemon and its gate.",
+    "install": "Install as the daemon's plugin, or as its front proxy.",
+    "uninstall": "Take the plugin or the proxy away again.",
+    "doctor": "Look for holes and weak settings around a daemon.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

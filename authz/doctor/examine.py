@@ -46,6 +46,8 @@ class Told:
     info: Mapping[str, Any] = field(default_factory=dict)
     bridge: Mapping[str, Any] = field(default_factory=dict)
     skew: float = 0.0
+    asks: bool = False
+    """Whether the daemon asks a Dockgate."""
     problem: str = ""
 
 
@@ -89,6 +91,7 @@ def tell(setup: Setup) -> Told:
         if info.status != _OK:
             return Told(problem=f"{setup.host}: GET {INFO}: {info.status} {info.message}")
         bridge = _get(setup, BRIDGE, passes)
+        asks = plugins.is_asked(setup.host, setup.tls)
     except UnreachableError as error:
         return Told(problem=str(error))
     if bridge.status not in {_OK, _NOT_FOUND}:
@@ -98,6 +101,7 @@ def tell(setup: Setup) -> Told:
         document,
         bridge.document() if bridge.status == _OK else {},
         skew(str(document.get("SystemTime", "")), before, after),
+        asks,
     )
 
 
@@ -191,8 +195,9 @@ def _service(service: Service, told: Told, daemons: Sequence[Dockerd]) -> list[F
     if settings.plugin is not None:
         found += plugins.answer_findings(settings.plugin.socket)
         if not told.problem:
-            names = plugins.in_force(told.info, daemons)
-            found += plugins.order_findings(names, plugins.name_of(settings.plugin.socket))
+            names = plugins.listed(told.info, daemons)
+            ours = plugins.name_of(settings.plugin.socket)
+            found += plugins.order_findings(names, ours, asked=told.asks)
     if settings.mode == "shadow":
         found.append(
             Finding(

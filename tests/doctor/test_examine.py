@@ -37,7 +37,8 @@ CLOSED_BRIDGE = (200, json.dumps(BRIDGE).encode())
 def a_script(info=None, bridge=CLOSED_BRIDGE):
     """Return what a good daemon says, with changes."""
     document = json.dumps({**INFO, **(info or {})}).encode()
-    return {"GET /info": (200, document), "GET /networks/bridge": bridge}
+    refused = (403, b'{"message":"dockgate: refused: a pass"}')
+    return {"GET /info": (200, document), "GET /networks/bridge": bridge, "GET /_ping": refused}
 
 
 def examined(folder, script, *, daemons=(), **more):
@@ -115,7 +116,7 @@ def test_a_pass_gets_past_the_policy(tmp_path):
         tell(setup)
 
     assert [HEADER in headers for _, headers, _ in daemon.asked] == [
-        False, False, True, True, False, False
+        False, False, True, True, True, True, False, False, True
     ]  # fmt: skip
 
 

@@ -4,34 +4,61 @@ from pathlib import Path
 
 import pytest
 
-from authz.doctor.plugins import answer_findings, in_force, name_of, order_findings
+from authz.doctor.plugins import answer_findings, is_asked, listed, name_of, order_findings
 from authz.doctor.processes import Dockerd
 from tests.scripted_http import scripted
 
 
 @pytest.mark.parametrize(
-    ("names", "expected"),
+    ("names", "asked", "expected"),
     [
-        (["dockgate"], []),
-        (["other", "dockgate"], []),
-        (["registry.corp/dockgate:latest"], []),
-        (["dockgate", "other"], ["plugin-order"]),
-        (["dockgate-2"], ["plugin-missing"]),
-        ([], ["plugin-missing"]),
+        (["dockgate"], True, []),
+        (["other", "dockgate"], True, []),
+        (["registry.corp/dockgate:latest"], True, []),
+        (["dockgate", "other"], True, ["plugin-order"]),
+        ([], True, []),
+        (["dockgate"], False, ["plugin-missing"]),
+        ([], False, ["plugin-missing"]),
     ],
 )
-def test_we_must_be_asked_last(names, expected):
+def test_we_must_be_asked_last(names, asked, expected):
     """A plugin behind us may deny what our record says was allowed."""
-    assert [each.id for each in order_findings(names, "dockgate")] == expected
+    assert [each.id for each in order_findings(names, "dockgate", asked=asked)] == expected
 
 
-def test_the_daemon_itself_says_whom_it_asks():
-    """Its settings stand in where it says nothing."""
-    daemon = Dockerd(1, settings={"authorization-plugins": ["b"]})
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((403, b'{"message":"plugin x: dockgate: refused: the pass is not genuine"}'), True),
+        ((403, b'{"message":"plugin other: no"}'), False),
+        ((200, b"OK"), False),
+    ],
+)
+def test_a_forged_pass_shows_whether_we_are_asked(tmp_path, answer, expected):
+    """Nobody else would refuse it, and we do in any mode."""
+    with scripted(tmp_path / "d", {"GET /_ping": answer}) as daemon:
+        assert is_asked(f"unix://{tmp_path}/d") is expected
 
-    assert in_force({"Plugins": {"Authorization": ["a"]}}, [daemon]) == ("a",)
-    assert in_force({"Plugins": {"Authorization": None}}, [daemon]) == ("b",)
-    assert in_force({}, []) == ()
+    assert daemon.asked[0][1]["Dockgate-Pass"] == "0.0"
+
+
+def test_whoever_denies_under_our_name_is_asked(tmp_path):
+    """Though it is not us."""
+    said = b'{"message":"authorization denied by plugin dockgate: no"}'
+    with scripted(tmp_path / "d", {"GET /_ping": (403, said)}):
+        assert is_asked(f"unix://{tmp_path}/d", name="dockgate")
+        assert not is_asked(f"unix://{tmp_path}/d", name="other")
+
+
+def test_the_settings_are_newer_than_the_daemons_word():
+    """A reload does not change what the daemon tells; several daemons tell nothing."""
+    one = Dockerd(1, settings={"authorization-plugins": ["b"]})
+    told = {"Plugins": {"Authorization": ["a"]}}
+
+    assert listed(told, [one]) == ("b",)
+    assert listed(told, [one, Dockerd(2)]) == ("a",)
+    assert listed(told, [Dockerd(2)]) == ("a",)
+    assert listed({"Plugins": {"Authorization": None}}, []) == listed({}, []) == ()
 
 
 @pytest.mark.parametrize("path", ["/run/docker/plugins/dg.sock", "/run/docker/plugins/dg/dg.sock"])
