@@ -28,6 +28,8 @@ RUN tools/bin/pip install --no-cache-dir --no-compile --require-hashes -r requir
         -r requirements/run.txt
 COPY pyproject.toml README.md ./
 COPY docs/reference/*.csv docs/reference/
+COPY deploy/systemd deploy/systemd
+COPY deploy/proxy deploy/proxy
 COPY policies policies
 COPY authz authz
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir . . \

@@ -20,6 +20,9 @@ COMMANDS = {
     "explain": "Say why a recorded decision came out as it did.",
     "replay": "Say which recorded decisions would change under another policy.",
     "learn": "Write the least policy that allows what was recorded.",
+    "install": "Install as the daemon's plugin, or as its front proxy.",
+    "uninstall": "Take the plugin or the proxy away again.",
+    "doctor": "Look for holes and weak settings around a daemon.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

@@ -1,0 +1,126 @@
+"""Daemons by their command lines and files, in a /proc made for the test."""
+
+import gzip
+import os
+import socket
+
+import pytest
+
+from authz.doctor.processes import Dockerd, behind, parse, read, running
+
+
+def a_process(proc, pid, *words, exe="/usr/sbin/dockerd"):
+    """Write what /proc tells of a process, with a file system of its own."""
+    folder = proc / str(pid)
+    (folder / "root").mkdir(parents=True)
+    (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
+    (folder / "exe").symlink_to(exe)
+    return folder
+
+
+def a_file(folder, text, path="etc/docker/daemon.json"):
+    """Write the daemon's settings where it sees them."""
+    file = folder / "root" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        (["-H", "fd://"], {"host": ["fd://"]}),
+        (["-Htcp://0.0.0.0:2375"], {"host": ["tcp://0.0.0.0:2375"]}),
+        (["-H=unix:///a", "--host=unix:///b"], {"host": ["unix:///a", "unix:///b"]}),
+        (["--tlsverify", "--icc=false"], {"tlsverify": ["true"], "icc": ["false"]}),
+        (["--config-file", "/x.json", "stray"], {"config-file": ["/x.json"]}),
+        (["-D", "--live-restore"], {"debug": ["true"], "live-restore": ["true"]}),
+        (["--host"], {"host": ["true"]}),
+    ],
+)
+def test_flags_are_read_as_the_daemon_does(words, flags):
+    """Both spellings, short ones, several times, and switches without a value."""
+    assert parse(words) == flags
+
+
+def test_what_is_no_daemon_is_left_alone(tmp_path):
+    """Its name is that of its program; whoever ends meanwhile is none."""
+    a_process(tmp_path, 7, "/usr/bin/dockerd-not")
+    a_process(tmp_path, 8, "/usr/bin/dockerd", "-H", "fd://")
+    (tmp_path / "9").mkdir()
+    (tmp_path / "self").mkdir()
+
+    assert [each.pid for each in running(tmp_path)] == [8]
+
+
+def test_flags_lie_over_the_file(tmp_path):
+    """The file is the one that the daemon sees, in its own file system."""
+    folder = a_process(tmp_path, 8, "dockerd")
+    file = a_file(folder, '{"icc": false, "hosts": ["fd://"], "debug": true}')
+
+    found = read(8, ["dockerd", "--icc", "--authorization-plugin=x"], tmp_path)
+
+    assert found.file == file
+    assert found.switched_on("icc")
+    assert found.switched_on("debug")
+    assert not found.switched_on("tls")
+    assert found.listed("hosts") == ("fd://",)
+    assert found.listed("authorization-plugins") == ("x",)
+    assert found.listed("icc") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("{", "is not JSON"), ("[]", "is not a JSON object")]
+)
+def test_a_file_that_cannot_be_read_is_told(tmp_path, text, problem):
+    """The daemon goes on with what it has, until its next start."""
+    a_file(a_process(tmp_path, 8, "dockerd"), text, "etc/other.json")
+
+    found = read(8, ["dockerd", "--config-file=/etc/other.json"], tmp_path)
+
+    assert found.problem.startswith(problem)
+    assert found.settings == {"config-file": "/etc/other.json"}
+
+
+def test_no_file_is_no_problem(tmp_path):
+    """The defaults hold."""
+    a_process(tmp_path, 8, "dockerd")
+
+    assert read(8, ["dockerd", "--config-file=/nowhere.json"], tmp_path).problem == ""
+
+
+def test_the_changes_are_those_of_the_program_that_runs(tmp_path):
+    """One that was replaced on the disk says nothing about the one that runs."""
+    usr = tmp_path / "tree" / "usr"
+    folder = usr / "share" / "doc" / "docker.io"
+    folder.mkdir(parents=True)
+    with gzip.open(folder / "changelog.Debian.gz", "wt") as file:
+        file.write("Fix CVE-1")
+    a_process(tmp_path, 8, "dockerd", exe=f"{usr}/sbin/dockerd")
+    a_process(tmp_path, 9, "dockerd", exe=f"{usr}/sbin/dockerd (deleted)")
+    a_process(tmp_path, 10, "dockerd", exe="/opt/dockerd")
+    a_process(tmp_path, 11, "dockerd", exe=f"{tmp_path}/usr/sbin/dockerd")
+
+    assert [each.changes for each in running(tmp_path)] == ["Fix CVE-1", "", "", ""]
+
+
+def test_the_daemon_behind_a_socket_is_the_one_that_listens(tmp_path):
+    """Where systemd listens, or nobody, all that run count."""
+    path = tmp_path / "d.sock"
+    proc = tmp_path / "proc"
+    a_process(proc, 8, "dockerd")
+    a_process(proc, os.getpid(), "dockerd")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(path))
+        sock.listen()
+        ours = behind(f"unix://{path}", proc)
+    nobody = behind(f"unix://{path}", proc)
+    remote = behind("tcp://127.0.0.1:1", proc)
+
+    assert [each.pid for each in ours] == [os.getpid()]
+    assert len(nobody) == len(remote) == 2
+
+
+def test_a_daemon_has_defaults():
+    """Nothing is switched on, and nothing listed."""
+    assert Dockerd(1).listed("hosts") == ()
