@@ -96,7 +96,8 @@ async def run(ground: Ground) -> None:
     metrics = Metrics()
     mode = Mode(settings.mode)
     protected = _protected(settings, ground.front.paths)
-    limits = gate.Limits(facts=FactSettings(protected=protected))
+    pin_images = settings.proxy is not None and settings.proxy.pin_images
+    limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
     outward = ground.front.daemon_tls
     lookups = Lookups(
         DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None),

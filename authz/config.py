@@ -143,6 +143,8 @@ class Proxy(Section):
     """``[proxy]``: the front proxy."""
 
     listen: list[Listen] = Field(min_length=1)
+    pin_images: bool = False
+    """Create containers by the image id that was judged, whatever its tag means by then."""
 
 
 class DaemonTls(Section):

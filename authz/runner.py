@@ -299,14 +299,17 @@ class Runner:
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        course.forward = gate.forward(prepared)
-        course.facts = await self._facts(prepared)
+        answers: dict[Question, Answer] = {}
+        course.facts = await self._facts(prepared, answers)
+        course.forward = gate.forward(prepared, answers)
         course.context = gate.context(prepared, course.facts, course.began)
         course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
 
-    async def _facts(self, prepared: gate.Prepared) -> Facts:
-        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
-        answers: dict[Question, Answer] = {}
+    async def _facts(self, prepared: gate.Prepared, answers: dict[Question, Answer]) -> Facts:
+        """Ask until nothing is left to ask, and fill in the answers.
+
+        Raises LookupFailedError, or RefusedError.
+        """
         for _ in range(MOST_ROUNDS):
             found = gate.survey(prepared, answers)
             if isinstance(found, Facts):
