@@ -129,6 +129,7 @@ async def run(ground: Ground) -> None:
         Accounts(),
         limits.max_body,
         front.signing(settings, ground.passes),
+        front.recording(runner),
     )
     servers: list[Server] = [*front.servers(ground.front, settings, shared)]
     if PLUGIN in ground.sockets:

@@ -227,8 +227,6 @@ class Runner:
         ``complete`` or ``cut``. ``candidates`` says how many decisions it may
         belong to, where that could not be told: it is marked as ambiguous then.
         """
-        if not self._parts.outcomes:
-            return
         known = {
             "status": status,
             "object": object_id or None,
@@ -240,6 +238,11 @@ class Runner:
         }
         members = {name: value for name, value in known.items() if value is not None}
         self._recorder.tell(Kind.OUTCOME, {"id": request, **members})
+
+    @property
+    def records_outcomes(self) -> bool:
+        """Whether it is recorded how requests ended."""
+        return self._parts.outcomes
 
     @property
     def audit_problem(self) -> str:

@@ -21,6 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
+from authz.plugin.outcomes import Outcomes
 from authz.plugin.protocol import ACTIVATION, ALLOWED, message_limit, read_call, write_answer
 from authz.runner import Runner
 from authz.wire.raw import Door, RawRequest
@@ -57,6 +58,7 @@ class PluginServer:
         self._sock = sock
         self._runner = runner
         self._max_body = max_body
+        self._outcomes = Outcomes()
         self._callers = frozenset({0, os.geteuid()})
         server = web.Server(
             self._answer,
@@ -105,6 +107,9 @@ class PluginServer:
             verdict = await self._runner.refuse(_unread(), error)
         else:
             verdict = await self._runner.decide(raw)
+            # A look-up of our own comes back without a decision, and is not recorded.
+            if self._runner.records_outcomes and verdict.lets_through and verdict.decision:
+                self._outcomes.asked(raw, verdict.id)
         return _response(_written(verdict))
 
     async def _broken(self, status: int, reason: Reason, problem: str) -> web.StreamResponse:
@@ -118,11 +123,29 @@ class PluginServer:
     async def _let_out(self, request: web.BaseRequest) -> web.StreamResponse:
         """Allow whatever the daemon has done: a denial would hide it, not undo it."""
         response = _response(ALLOWED)
+        limit = message_limit(self._max_body) if self._runner.records_outcomes else 0
         try:
-            await _read(request, 0)
+            document = await _read(request, limit)
         except (TimeoutError, OSError, web.RequestPayloadError):
             response.force_close()
+        else:
+            if 0 < len(document) <= limit:
+                asyncio.get_running_loop().call_soon(self._record, document)
         return response
+
+    def _record(self, document: bytes) -> None:
+        """Record how a request ended; the answer to the daemon does not wait for it."""
+        found = self._outcomes.answered(document)
+        if found is not None:
+            self._runner.outcome(
+                found.request,
+                status=found.status,
+                object_id=found.object_id,
+                bytes_in=found.bytes_in,
+                bytes_out=found.bytes_out,
+                duration_s=found.seconds,
+                candidates=found.candidates,
+            )
 
 
 class _Log:
