@@ -152,6 +152,10 @@ class Course:
             self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
         )
 
+    def only_reads(self) -> bool:
+        """Say whether the request was read and changes nothing, and reveals no secret."""
+        return self.request is not None and self.request.operation.risk == "read"
+
     def record(self, verdict: Verdict, took_us: int, redaction: Redaction) -> AuditRecord:
         """Return what is written down; ``took_us`` in microseconds."""
         return AuditRecord(

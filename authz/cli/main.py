@@ -23,6 +23,7 @@ COMMANDS = {
     "install": "Install as the daemon's plugin, or as its front proxy.",
     "uninstall": "Take the plugin or the proxy away again.",
     "doctor": "Look for holes and weak settings around a daemon.",
+    "audit": "Verify, query and follow the audit log.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

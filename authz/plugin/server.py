@@ -20,6 +20,7 @@ import structlog
 from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
 from authz.plugin.connection import Answer, Answering, Call, Connection, Fault, answer
+from authz.plugin.outcomes import Outcomes
 from authz.plugin.protocol import (
     ACTIVATION,
     ALLOWED,
@@ -52,6 +53,7 @@ class PluginServer:
         self._sock = sock
         self._runner = runner
         self._max_body = max_body
+        self._outcomes = Outcomes()
         self._callers = frozenset({0, os.geteuid()})
         self._peers: dict[Connection, int | None] = {}
         self._server: asyncio.Server | None = None
@@ -85,8 +87,9 @@ class PluginServer:
         self._peers.pop(connection, None)
 
     def room(self, path: str) -> int:
-        """Keep questions, and one byte that tells of a longer one; nothing of anything else."""
-        return message_limit(self._max_body) + 1 if path == REQUEST else 0
+        """Keep what is read, and one byte that tells of a longer one; nothing of anything else."""
+        kept = path == REQUEST or (path == RESPONSE and self._runner.records_outcomes)
+        return message_limit(self._max_body) + 1 if kept else 0
 
     def answer(self, connection: Connection, call: Call) -> Answer | Answering:
         """Answer what needs nobody else at once."""
@@ -98,9 +101,13 @@ class PluginServer:
             return _refusal("expected a POST", HTTPStatus.METHOD_NOT_ALLOWED)
         if call.path == REQUEST:
             return self._half(call.fault) if call.fault else self._decide(call.document)
-        if call.fault and call.path != RESPONSE:
+        if call.path == RESPONSE:
+            if 0 < len(call.document) <= message_limit(self._max_body) and not call.fault:
+                asyncio.get_running_loop().call_soon(self._record, call.document)
+            return _ALLOWED  # a denial would hide what the daemon has done, not undo it
+        if call.fault:
             return _refusal(f"this {call.fault.problem}", call.fault.status)
-        return _FIXED.get(call.path, _UNKNOWN)
+        return _ACTIVATED if call.path == ACTIVATE else _UNKNOWN
 
     def failed(self, error: BaseException) -> Answer:
         """Refuse; the traceback is in the log."""
@@ -112,7 +119,14 @@ class PluginServer:
             raw = read_call(document, max_body=self._max_body)
         except RefusedError as error:
             return _written(self._runner.refuse(_unread(), error))
-        return _written(self._runner.decide(raw))
+        return self._judged(raw)
+
+    async def _judged(self, raw: RawRequest) -> Answer:
+        verdict = await self._runner.decide(raw)
+        # A look-up of our own comes back without a decision, and is not recorded.
+        if self._runner.records_outcomes and verdict.lets_through and verdict.decision:
+            self._outcomes.asked(raw, verdict.id)
+        return _said(verdict)
 
     def _half(self, fault: Fault) -> Answering:
         """Refuse half a document."""
@@ -124,11 +138,28 @@ class PluginServer:
             refusal = RefusedError(reason, f"plugin message {fault.problem}")
         return _written(self._runner.refuse(_unread(), refusal), fault.status)
 
+    def _record(self, document: bytes) -> None:
+        """Record how a request ended; the answer to the daemon does not wait for it."""
+        found = self._outcomes.answered(document)
+        if found is not None:
+            self._runner.outcome(
+                found.request,
+                status=found.status,
+                object_id=found.object_id,
+                bytes_in=found.bytes_in,
+                bytes_out=found.bytes_out,
+                duration_s=found.seconds,
+                candidates=found.candidates,
+            )
+
 
 async def _written(
     deciding: Coroutine[Any, Any, Verdict], status: HTTPStatus = HTTPStatus.OK
 ) -> Answer:
-    verdict = await deciding
+    return _said(await deciding, status)
+
+
+def _said(verdict: Verdict, status: HTTPStatus = HTTPStatus.OK) -> Answer:
     if verdict.lets_through:  # in shadow mode without a word, too
         return _ALLOWED
     return answer(write_answer(allow=False, message=verdict.message), status)
@@ -156,5 +187,4 @@ def _refusal(problem: str, status: HTTPStatus) -> Answer:
 
 _ALLOWED = answer(ALLOWED)
 _UNKNOWN = _refusal("the plugin has no such call", HTTPStatus.NOT_FOUND)
-_FIXED = {RESPONSE: _ALLOWED, ACTIVATE: answer(ACTIVATION)}
-"""A denial of a response would hide what the daemon has done, not undo it."""
+_ACTIVATED = answer(ACTIVATION)
