@@ -16,6 +16,8 @@ TESTED_ELSEWHERE = {
     "proxy/reply.py": "one half of an exchange: tests/proxy/test_exchange.py",
     "proxy/rewrite.py": "what it writes is seen in tests/proxy/test_exchange.py",
     "proxy/services.py": "what connections share: tests/proxy/test_connection.py",
+    "inquiry.py": "tests/test_runner.py drives it",
+    "plugin/connection.py": "tests/plugin/test_server.py talks to it",
     "policy/asking.py": "values without behaviour",
     "policy/decision.py": "values; tests/policy/test_combine.py decides with them",
     "wire/evidence.py": "values without behaviour",
