@@ -15,19 +15,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import trustme
-
+from tests.clients import doors
 from tests.clients.compare import Comparison, Outcomes, steady, written
 from tests.e2e import engines, images
-from tests.e2e.conftest import Certificates, short_folder
-from tests.e2e.daemon import Dockerd
-from tests.e2e.gate import Gate
-from tests.e2e.proxy import Front
 
 PATIENCE = 120
 """Seconds for one test; those of services wait for their tasks."""
@@ -40,14 +33,10 @@ _IMAGES = ("alpine:3.10", *images.ORDINARY)
 _ALL = ("tests/integration", "--ignore=tests/integration/credentials")
 """Stores of credentials ask no daemon, and their tests empty the environment for all others."""
 
-_EVERYBODY = "g, user:anonymous, role:admin, *\n"
 
-
-def outcomes(
-    daemon: Dockerd, env: Mapping[str, str], checkout: Path, chosen: Sequence[str], log: Path
-) -> Outcomes:
-    """Run the suite against the daemon that `env` names; `log` keeps what pytest printed."""
-    folder = Path(tempfile.mkdtemp(dir=daemon.root))
+def outcomes(place: doors.Place, checkout: Path, chosen: Sequence[str], log: Path) -> Outcomes:
+    """Run the suite; `log` keeps what pytest printed."""
+    daemon, folder = place.daemon, Path(tempfile.mkdtemp(dir=place.daemon.root))
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / ".docker").mkdir()
     (folder / ".docker/config.json").write_text("{}")  # else contexts land in the checkout
@@ -61,8 +50,7 @@ def outcomes(
         "DOCKER_TEST_API_VERSION": version,
         "DOCKGATE_OUTCOMES": str(folder / "outcomes"),
         "DOCKGATE_PATIENCE": str(PATIENCE),
-        "DOCKER_HOST": f"unix://{daemon.socket}",
-        **env,
+        **place.env,
     }
     command = [sys.executable, "-m", "pytest", "-p", "outcomes", "-p", "no:cacheprovider"]
     options = ["-c", str(folder / "pytest.ini"), "--rootdir", str(checkout), "-q", "--tb=short"]
@@ -79,43 +67,17 @@ def outcomes(
     return written(folder / "outcomes")
 
 
-def _at(engine: engines.Engine, door: str, checkout: Path, chosen: Sequence[str]) -> Outcomes:
-    """Run the suite at a fresh daemon, directly or through a door."""
-    log = Path(tempfile.gettempdir()) / f"dockgate-docker-py-{engine.name}-{door}.log"
-    with ExitStack() as stack:
-        daemon = stack.enter_context(Dockerd(engine, short_folder(), extra={"experimental": True}))
-        images.load(daemon, _IMAGES)
-        gate = _DOORS[door](stack, daemon) if door in _DOORS else None
-        way = gate.way("unix") if isinstance(gate, Front) else {}
+def _at(
+    engine: engines.Engine, door: str, checkout: Path, chosen: Sequence[str], note: str = ""
+) -> Outcomes:
+    """Run the suite at a fresh daemon, directly or through a door; the log's name has the note."""
+    log = Path(tempfile.gettempdir()) / f"dockgate-docker-py-{engine.name}-{door}{note}.log"
+    with doors.at(engine, door, _IMAGES) as place:
         sys.stderr.write(f"{engine.name} {door}: what pytest says is in {log}\n")
-        found = outcomes(daemon, way, checkout, chosen, log)
-        if gate is not None:
-            with log.open("a", encoding="utf-8") as file:
-                file.writelines(f"{_told(record)}\n" for record in gate.denied())
+        found = outcomes(place, checkout, chosen, log)
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in place.refusals())
         return found
-
-
-def _plugin(stack: ExitStack, daemon: Dockerd) -> Gate:
-    gate = stack.enter_context(Gate(daemon, "admin", _EVERYBODY))
-    daemon.configure({"authorization-plugins": ["dockgate"]})
-    daemon.reload()
-    return gate
-
-
-def _proxy(stack: ExitStack, daemon: Dockerd) -> Gate:
-    front = Front(daemon, Certificates(trustme.CA(), short_folder()))
-    stack.callback(front.close)
-    return stack.enter_context(front)
-
-
-def _told(record: Mapping[str, Any]) -> str:
-    asked = record["request"] or {}
-    facts = [fact["fact"] for fact in record["facts"] if fact["verdict"] != "allow"]
-    said = (record["verdict"], asked.get("method"), asked.get("target"), record["reason"])
-    return f"{' '.join(map(str, said))} {record.get('detail', '')} {facts}"
-
-
-_DOORS = {"plugin": _plugin, "proxy": _proxy}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -123,7 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.clients.docker_py")
     parser.add_argument("--checkout", type=Path, required=True)
     parser.add_argument("--engine", required=True)
-    parser.add_argument("--door", choices=_DOORS, default="plugin")
+    parser.add_argument("--door", choices=doors.DOORS, default="plugin")
     parser.add_argument("tests", nargs="*", help="only these, as pytest names them")
     given = parser.parse_args(arguments)
     found, missing = engines.survey()
@@ -131,17 +93,14 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no engine {given.engine}: {missing.get(given.engine, 'root is needed')}")
     if not (given.checkout / "tests/integration").is_dir():
         parser.error(f"{given.checkout} is no checkout of docker-py: it has no tests/integration")
-    engine, checkout, doors = (
-        found[given.engine],
-        given.checkout.resolve(),
-        ("direct", given.door),
-    )
-    direct, gated = (_at(engine, door, checkout, given.tests) for door in doors)
+    engine, checkout = found[given.engine], given.checkout.resolve()
+    ways = (doors.DIRECT, given.door)
+    direct, gated = (_at(engine, door, checkout, given.tests) for door in ways)
     result = Comparison(direct, gated)
     sys.stdout.write(f"docker-py at engine {given.engine}, {given.door}\n{result}\n")
     if result.broken:
         again = [
-            Comparison(*(_at(engine, door, checkout, result.broken) for door in doors))
+            Comparison(*(_at(engine, door, checkout, result.broken, "-again") for door in ways))
             for _ in range(AGAIN)
         ]
         unsteady = set(result.broken) - steady(again)

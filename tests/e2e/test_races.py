@@ -156,11 +156,6 @@ def test_what_is_older_than_a_rule_is_bound_by_it(gate, daemon, refused):
     answer = gate.ask("POST", "/reload")
     assert answer.status == 200, answer.body
 
-    for words in (
-        ("start", "older"),
-        ("restart", "old"),
-        ("unpause", "old"),
-        ("exec", "old", "id"),
-    ):
-        assert "target.volume:vault" in refused(*words)
+    for words in ("start older", "restart old", "unpause old", "exec old id"):
+        assert "target.volume:vault" in refused(*words.split())
     assert "exec.user:nobody" in refused(exec_id=made)
