@@ -13,7 +13,7 @@ from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
 from authz.docker.target import read_target
 from authz.errors import Reason, RefusedError
-from authz.wire.raw import BodyState, RawRequest
+from authz.wire.raw import BodyState, Door, RawRequest
 
 MAX_BODY = 256 * 1024
 """Bytes. The largest create seen from a client was a hundredth of it."""
@@ -80,7 +80,7 @@ def _body(
     if raw.body_state is BodyState.UNSEEN and operation.name != _HIJACKED:
         _refuse(Reason.BODY_INCOMPLETE, _hidden(operation, media))
     if operation.body == "none":
-        _check_empty(operation, raw.body)
+        _check_empty(operation, raw)
         return None, ()
     return _document(operation, raw.body, media)
 
@@ -96,13 +96,19 @@ def _document(operation: Operation, body: bytes, media: str) -> tuple[Any, tuple
     return read_body(operation, body)
 
 
-def _check_empty(operation: Operation, body: bytes) -> None:
-    """Refuse a body where the daemon reads none today; old ones read that of start."""
-    if body.strip(b" \t\r\n") in _NOTHING:
+def _check_empty(operation: Operation, raw: RawRequest) -> None:
+    """Refuse a body where the daemon reads none today; old ones read that of start.
+
+    The proxy leaves it out: no daemon sees it, whatever it would have made of it
+    (dockerode sends the parameters of a stop, a wait or a pull a second time).
+    """
+    if raw.body.strip(b" \t\r\n") in _NOTHING:
         return
     legacy = operation.name == "ContainerStart"
+    if raw.door is Door.PROXY and not legacy:
+        return
     reason = Reason.LEGACY_FORM if legacy else Reason.UNREADABLE_REQUEST
-    _refuse(reason, f"{operation.name} has a body of {len(body)} bytes; expected none")
+    _refuse(reason, f"{operation.name} has a body of {len(raw.body)} bytes; expected none")
 
 
 def _hidden(operation: Operation, media: str) -> str:

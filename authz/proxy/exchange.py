@@ -11,6 +11,7 @@ tunnel opens only when the daemon has switched.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum, auto
 
 from authz.docker.forward import Forward, Plan, plan
@@ -239,7 +240,7 @@ class Exchange:
             _check_switch(head, self._plan)
         if not head.has_body:
             return self._judge(b"", BodyState.COMPLETE)
-        if not readable or not self._plan.reads:
+        if not readable or not (self._plan.reads or head.upgrade):
             return self._judge(b"", BodyState.UNSEEN)
         if head.length > self._max_body:
             return self._judge(b"", BodyState.TOO_LARGE)
@@ -254,10 +255,15 @@ class Exchange:
         self._cutter.add(rest)
         self._kept += pieces
         self._size += sum(map(len, pieces))
+        if self._size and not self._plan.reads:
+            raise FramingError("request asks for an upgrade and has a body that streams")
         if self._size > self._max_body:
             return self._judge(b"", BodyState.TOO_LARGE)
         if not self._body.done:
             return []
+        if not self._plan.reads and self._head:
+            # Node announces chunks with each switch, and then sends none (seen with dockerode).
+            self._head, self._body = replace(self._head, chunked=False), None
         return self._judge(b"".join(self._kept), BodyState.COMPLETE)
 
     def _judge(self, body: bytes, state: BodyState) -> list[Command]:
@@ -341,7 +347,7 @@ def _check_switch(head: Head, handling: Plan) -> None:
     """Refuse a switch where the daemon makes none, and what only comes with one elsewhere."""
     if head.upgrade and head.upgrade != handling.switch:
         raise FramingError("Upgrade is asked for where the daemon switches to nothing like it")
-    if head.upgrade and head.has_body and not handling.reads:
+    if head.upgrade and head.length and not handling.reads:
         raise FramingError("request asks for an upgrade and has a body that streams")
     if head.without_host and not head.upgrade:
         # Docker's own client sends none with a switch over a unix socket (seen with 20.10).

@@ -101,11 +101,13 @@ class Chunked:
         """Read up to the end of a line; return where to go on."""
         end = data.find(b"\n", at)
         stop = len(data) if end < 0 else end + 1
-        self._line += data[at:stop]
-        if len(self._line) > (_MOST_TRAILERS if self._in_trailers else _MOST_LINE):
+        line = data[at:stop]
+        if self._line or end < 0:
+            self._line += line
+            line = bytes(self._line)
+        if len(line) > (_MOST_TRAILERS if self._in_trailers else _MOST_LINE):
             raise FramingError("line of a chunk's size is too long")
         if end >= 0:
-            line = bytes(self._line)
             self._line.clear()
             if not line.endswith(b"\r\n"):
                 raise FramingError("line of a chunk does not end in CRLF")

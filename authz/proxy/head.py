@@ -28,8 +28,11 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  a token of the grammar of
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/([0-9]\.[0-9])")
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
 _FIELD = re.compile(rf"({_TOKEN}):[ \t]*((?:[!-~](?:[\t -~]*[!-~])?)?)[ \t]*")
-_ANSWER_FIELD = re.compile(rf"({_TOKEN}):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+_ANSWER_FIELD = re.compile(
+    rf"({_TOKEN}):[ \t]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
+)
 _BARE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+_BARE_LINE = "head has a line that does not end in CRLF"
 _HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]*")
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -48,6 +51,10 @@ _ONCE = frozenset(
 )
 """Headers of which two readers could take different ones, if there were two."""
 
+_SWITCHED = "101"
+_ONCE_OF_ANSWERS = frozenset({"content-length", "transfer-encoding"})
+
+_NO_TOKENS: frozenset[str] = frozenset()
 _CONNECTION = frozenset({"close", "keep-alive", "te", "upgrade"})
 """What may stand in ``Connection``. Any other word would take away a header that was judged."""
 
@@ -90,7 +97,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class AnswerHead:
-    """A response's head, as the daemon wrote it. ``length`` is None where it says none."""
+    """A response's head, as the daemon wrote it. ``length`` is None where it says none.
+
+    ``upgrade`` is what it switched to, empty where the status is not 101.
+    """
 
     status: int
     reason: str
@@ -105,7 +115,7 @@ class Cutter:
     """Collects bytes until a head is whole."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._seen = 0
 
     def __len__(self) -> int:
@@ -114,7 +124,13 @@ class Cutter:
 
     def add(self, data: bytes) -> None:
         """Take bytes that arrived."""
-        self._buffer += data
+        if not self._buffer:
+            self._buffer = data  # mostly a whole head, which is not copied
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += data
+        else:
+            self._buffer = bytearray(self._buffer)
+            self._buffer += data
 
     def cut(self) -> bytes | None:
         """Return the next head without its last line ends, or None where it is not whole.
@@ -122,25 +138,31 @@ class Cutter:
         Raises FramingError as soon as it cannot become one.
         """
         end = self._buffer.find(_END, max(0, self._seen - len(_END)), MOST_HEAD)
-        known = end if end >= 0 else len(self._buffer)
-        if _BARE.search(self._buffer, max(0, self._seen - 1), known):
-            raise FramingError("head has a line that does not end in CRLF")
         if end < 0:
-            if len(self._buffer) >= MOST_HEAD:
-                raise FramingError(f"head is above {MOST_HEAD} bytes", 431)
-            self._seen = known
+            self._look_at_part()
             return None
         head = bytes(self._buffer[:end])
-        del self._buffer[: end + len(_END)]
+        # Each LF behind a CR, each CR before an LF.
+        if not head.count(b"\r\n") == head.count(b"\n") == head.count(b"\r"):
+            raise FramingError(_BARE_LINE)
+        self._buffer = self._buffer[end + len(_END) :]
         self._seen = 0
         return head
 
     def rest(self) -> bytes:
         """Return what is behind the heads that were cut, and forget it."""
         rest = bytes(self._buffer)
-        self._buffer.clear()
+        self._buffer = b""
         self._seen = 0
         return rest
+
+    def _look_at_part(self) -> None:
+        known = len(self._buffer)
+        if _BARE.search(self._buffer, max(0, self._seen - 1), known):
+            raise FramingError(_BARE_LINE)
+        if known >= MOST_HEAD:
+            raise FramingError(f"head is above {MOST_HEAD} bytes", 431)
+        self._seen = known
 
 
 def read_request(head: bytes) -> Head:
@@ -155,12 +177,14 @@ def read_request(head: bytes) -> Head:
     if not target.startswith("/"):
         raise FramingError("target is not a path; expected one that starts with a slash")
     headers = _fields(lines, _FIELD)
-    single = _single(headers)
+    single, tokens = _single(headers, _ONCE)
+    if len(single.get("authorization", "")) > MOST_AUTHORIZATION:
+        raise FramingError(f"Authorization is above {MOST_AUTHORIZATION} bytes", 431)
     old = version == "1.0"
     length, chunked = _framing(single)
     if old and (length or chunked):
         raise FramingError("HTTP/1.0 request has a body; expected HTTP/1.1")
-    tokens = _connection(headers)
+    _check_connection(tokens)
     return Head(
         method=method,
         target=target,
@@ -182,9 +206,8 @@ def read_answer(head: bytes) -> AnswerHead:
     if found is None:
         raise FramingError("status line is not a version and a status")
     headers = _fields(lines, _ANSWER_FIELD)
-    single = _single(headers, frozenset({"content-length", "transfer-encoding"}))
+    single, tokens = _single(headers, _ONCE_OF_ANSWERS)
     length, chunked = _framing(single)
-    tokens = _tokens(headers)
     return AnswerHead(
         status=int(found[2]),
         reason=found[3] or "",
@@ -192,7 +215,7 @@ def read_answer(head: bytes) -> AnswerHead:
         length=length,
         chunked=chunked,
         keep_alive=found[1] == "1" and "close" not in tokens,
-        upgrade=next((value.lower() for name, value in headers if name.lower() == "upgrade"), ""),
+        upgrade=_first(headers, "upgrade").lower() if found[2] == _SWITCHED else "",
     )
 
 
@@ -206,7 +229,7 @@ def _text(head: bytes) -> str:
 def _fields(lines: Sequence[str], grammar: re.Pattern[str]) -> Headers:
     if len(lines) > MOST_HEADERS:
         raise FramingError(f"head has {len(lines)} headers; expected at most {MOST_HEADERS}", 431)
-    headers = []
+    headers: list[tuple[str, str]] = []
     for line in lines:
         found = grammar.fullmatch(line)
         if found is None:
@@ -217,19 +240,24 @@ def _fields(lines: Sequence[str], grammar: re.Pattern[str]) -> Headers:
     return tuple(headers)
 
 
-def _single(headers: Headers, once: frozenset[str] = _ONCE) -> dict[str, str]:
-    """Return the headers that may come once, by their name in lower case."""
+def _single(headers: Headers, once: frozenset[str]) -> tuple[dict[str, str], frozenset[str]]:
+    """Return the headers that may come once, by their name in lower case, and ``Connection``."""
     single: dict[str, str] = {}
+    words = ""
     for name, value in headers:
         lower = name.lower()
+        if lower == "connection":
+            words += f",{value}"
         if lower not in once:
             continue
         if lower in single:
             raise FramingError(f"{name} comes twice; expected it once")
         single[lower] = value
-    if len(single.get("authorization", "")) > MOST_AUTHORIZATION:
-        raise FramingError(f"Authorization is above {MOST_AUTHORIZATION} bytes", 431)
-    return single
+    return single, _tokens(words) if words else _NO_TOKENS
+
+
+def _first(headers: Headers, wanted: str) -> str:
+    return next((value for name, value in headers if name.lower() == wanted), "")
 
 
 def _framing(single: dict[str, str]) -> tuple[int | None, bool]:
@@ -249,18 +277,15 @@ def _framing(single: dict[str, str]) -> tuple[int | None, bool]:
     return None, True
 
 
-def _connection(headers: Headers) -> frozenset[str]:
-    tokens = _tokens(headers)
+def _check_connection(tokens: frozenset[str]) -> None:
     if tokens - _CONNECTION:
         raise FramingError("Connection names a header; expected close, keep-alive or Upgrade")
     if {"close", "keep-alive"} <= tokens:
         raise FramingError("Connection says both close and keep-alive")
-    return tokens
 
 
-def _tokens(headers: Headers) -> frozenset[str]:
-    values = ",".join(value for name, value in headers if name.lower() == "connection")
-    words = (word.strip(" \t").lower() for word in values.split(","))
+def _tokens(value: str) -> frozenset[str]:
+    words = (word.strip(" \t").lower() for word in value.split(","))
     return frozenset(word for word in words if word)
 
 

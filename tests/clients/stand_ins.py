@@ -8,6 +8,7 @@ nothing.
 import io
 import subprocess
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +21,17 @@ HELLO = "\nHello from Docker!\nThis message shows that your installation appears
 _NGINX = (
     'CMD ["sh", "-c", "echo start worker process; exec httpd -f -p 80 -h /usr/share/nginx/html"]'
 )
+_REAPER = """
+import socketserver
+
+class Agrees(socketserver.StreamRequestHandler):
+    def handle(self):
+        for _ in self.rfile:
+            self.wfile.write(b"ACK\\n")
+
+print("Reaper Started!")
+socketserver.ThreadingTCPServer(("", 8080), Agrees).serve_forever()
+"""
 _LINKS = {"python": "python3", **dict.fromkeys(("nc", "ps", "top", "uptime", "wget"), "busybox")}
 _PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -39,6 +51,17 @@ def debian(daemon: Dockerd, names: Sequence[str], command: str = '["bash"]') -> 
             link.type, link.linkname = tarfile.SYMTYPE, target
             archive.addfile(link)
     daemon.docker("import", *changes, "-", names[0], stdin=buffer.getvalue(), timeout=120)
+    _tag(daemon, names)
+
+
+def reaper(daemon: Dockerd, names: Sequence[str], python: str) -> None:
+    """Load what says that it has started and agrees to all it is told; it reaps nothing."""
+    folder = Path(tempfile.mkdtemp(dir=daemon.root))
+    (folder / "reaper.py").write_text(_REAPER)
+    (folder / "Dockerfile").write_text(
+        f'FROM {python}\nCOPY reaper.py /\nEXPOSE 8080\nCMD ["python3", "-u", "/reaper.py"]\n'
+    )
+    daemon.docker("build", "-t", names[0], folder, env={"DOCKER_BUILDKIT": "0"})
     _tag(daemon, names)
 
 

@@ -1,11 +1,14 @@
 """One request as one operation, or a refusal."""
 
+from dataclasses import replace
+
 import pytest
 
 from authz.docker.canonical import MAX_BODY, canonical
+from authz.docker.forward import forward
 from authz.docker.routes import load_operations
 from authz.errors import Reason, RefusedError
-from authz.wire.raw import BodyState, RawRequest
+from authz.wire.raw import BodyState, Door, RawRequest
 from tests.builders import a_raw_request, operation_named
 
 START = "/v1.45/containers/web/start"
@@ -180,6 +183,23 @@ def test_a_body_that_nobody_reads_is_refused(operation):
 
     assert refusal.reason is Reason.UNREADABLE_REQUEST
     assert refusal.detail == f"{operation.name} has a body of 8 bytes; expected none"
+
+
+def test_a_body_that_nobody_reads_stays_in_the_proxy():
+    """What the daemon gets has none."""
+    stop = a_raw_request(target="/v1.45/containers/web/stop?t=1", body={"t": 1})
+    stop = replace(stop, door=Door.PROXY)
+
+    assert forward(stop, canonical(stop)).body == b""
+
+
+def test_a_start_with_a_body_stays_refused_in_the_proxy():
+    """The client wants something that old daemons did."""
+    start = replace(a_raw_request(target=START, body={"Binds": ["/:/h"]}), door=Door.PROXY)
+
+    with pytest.raises(RefusedError) as refusal:
+        canonical(start)
+    assert refusal.value.reason is Reason.LEGACY_FORM
 
 
 @pytest.mark.parametrize(

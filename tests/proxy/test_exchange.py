@@ -22,6 +22,7 @@ INFO = b"GET /info HTTP/1.1\r\nHost: docker\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 START = b"POST /exec/a/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 SWITCH = b"Connection: Upgrade\r\nUpgrade: tcp\r\n"
+SESSION = b"POST /session HTTP/1.1\r\nHost: x\r\n" + SWITCH.replace(b"tcp", b"h2c")
 BODY = b'{"Tty": false}'
 LOAD = b"POST /images/load HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-tar\r\n"
 SWITCHED = (
@@ -92,6 +93,33 @@ def test_a_body_with_an_upgrade_is_read():
     play.send(b"in").answer(b"more")
     assert play.daemon.endswith(b"in")
     assert play.client.endswith(b"more")
+
+
+@pytest.mark.parametrize("step", [1, 1000])
+def test_no_chunks_with_a_switch_are_no_body(step):
+    """Node announces chunks and ends at once; the daemon hears of none."""
+    sent = SESSION + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    play = Play().send(*(sent[at : at + step] for at in range(0, len(sent), step)))
+
+    assert play.judged[0].state is BodyState.COMPLETE
+    assert play.judged[0].problem is None
+    play.answer(SWITCHED.replace(b"tcp", b"h2c")).send(b"raw")
+    assert b"chunked" not in play.daemon
+    assert play.daemon.endswith(b"\r\n\r\nraw")
+    assert play.others[-1] == Tunnel()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n", b"Content-Length: 1\r\n\r\na"],
+)
+def test_a_body_that_streams_is_none_for_a_switch(body):
+    """Where it ends the daemon and we could see differently."""
+    play = Play().send(SESSION + body)
+
+    assert "an upgrade and has a body that streams" in play.judged[0].problem.detail
+    assert play.daemon == b""
+    assert play.others[-1] == Close(linger=True)
 
 
 def test_a_tunnel_ends_each_way_by_itself():
