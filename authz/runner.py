@@ -8,7 +8,7 @@ catches whatever goes wrong, because a defect of ours must refuse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -71,6 +71,9 @@ class Lookups(Protocol):
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
 
+    def at_hand(self) -> Mapping[Question, Answer]:
+        """Return what can be told without asking anybody."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -104,6 +107,27 @@ class Entrance:
     policy: CurrentPolicy
     tenant: str = ""
     before: Callable[[Evidence], Awaitable[None]] = _nothing
+
+
+@dataclass(slots=True)
+class _Inquiry:
+    """A request that is being surveyed: what was answered, and what is still open.
+
+    ``facts`` are those of the request once there are no ``questions``.
+    """
+
+    prepared: gate.Prepared
+    answers: dict[Question, Answer]
+    questions: Questions = ()
+    facts: Facts = field(init=False)
+
+    def survey(self) -> None:
+        """Say what the request would do, or what must be asked. Raises RefusedError."""
+        found = gate.survey(self.prepared, self.answers)
+        if isinstance(found, Facts):
+            self.facts, self.questions = found, ()
+        else:
+            self.questions = found
 
 
 class Runner:
@@ -249,20 +273,15 @@ class Runner:
         task up to there.
         """
         try:
-            open_questions: Questions = ()
-            if entrance.before is _nothing:
-                prepared = self._prepared(course, entrance)
-                found = gate.survey(prepared, {})
-                if isinstance(found, Facts):
-                    self._judge(course, prepared, found)
-                    return
-                open_questions = found
-            await asyncio.sleep(0)
-            async with asyncio.timeout(self._judging_time):
-                if not open_questions:
-                    await entrance.before(course.raw.evidence)
-                    prepared = self._prepared(course, entrance)
-                self._judge(course, prepared, await self._facts(prepared, open_questions))
+            inquiry = self._begin(course, entrance) if entrance.before is _nothing else None
+            if inquiry is None or inquiry.questions:
+                await asyncio.sleep(0)
+                async with asyncio.timeout(self._judging_time):
+                    if inquiry is None:
+                        await entrance.before(course.raw.evidence)
+                        inquiry = self._begin(course, entrance)
+                    await self._ask_all(inquiry)
+            self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -273,7 +292,7 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+    def _begin(self, course: gate.Course, entrance: Entrance) -> _Inquiry:
         """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
@@ -281,33 +300,35 @@ class Runner:
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
         course.forward = gate.forward(prepared)
-        return prepared
+        inquiry = _Inquiry(prepared, dict(self._parts.lookups.at_hand()))
+        inquiry.survey()
+        return inquiry
+
+    async def _ask_all(self, inquiry: _Inquiry) -> None:
+        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
+        for _ in range(MOST_ROUNDS):
+            if not inquiry.questions:
+                return
+            if len(inquiry.answers) + len(inquiry.questions) > MOST_QUESTIONS:
+                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
+                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+            inquiry.answers |= await self._asked(inquiry.questions)
+            inquiry.survey()
+        if inquiry.questions:
+            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
 
     @staticmethod
-    def _judge(course: gate.Course, prepared: gate.Prepared, facts: Facts) -> None:
+    def _judge(course: gate.Course, inquiry: _Inquiry) -> None:
         """Let the policy speak."""
+        prepared, facts = inquiry.prepared, inquiry.facts
         course.facts = facts
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
 
-    async def _facts(self, prepared: gate.Prepared, first: Questions) -> Facts:
-        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
-        answers: dict[Question, Answer] = {}
-        for _ in range(MOST_ROUNDS):
-            found = first if first and not answers else gate.survey(prepared, answers)
-            if isinstance(found, Facts):
-                return found
-            if len(answers) + len(found) > MOST_QUESTIONS:
-                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
-                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
-            answers |= await self._asked(found)
-        found = gate.survey(prepared, answers)
-        if isinstance(found, Facts):
-            return found
-        raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
-
-    async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+    async def _asked(self, questions: Questions) -> Mapping[Question, Answer]:
         """Ask all of these at once; the first failure ends the others."""
+        if len(questions) == 1:  # no task for one
+            return {questions[0]: await self._ask(questions[0])}
         tasks: dict[Question, asyncio.Task[Answer]] = {}
         try:
             async with asyncio.TaskGroup() as group:
@@ -318,14 +339,14 @@ class Runner:
         return {question: task.result() for question, task in tasks.items()}
 
     async def _ask(self, question: Question) -> Answer:
-        counted = self._parts.metrics.lookups
+        lookup = self._parts.metrics.lookup
         async with self._room:
             try:
                 answer = await self._parts.lookups.answer(question)
             except LookupFailedError:
-                counted.labels(question.topic.value, "failed").inc()
+                lookup(question.topic.value, "failed").inc()
                 raise
-        counted.labels(question.topic.value, "missing" if answer is MISSING else "found").inc()
+        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
         return answer
 
     async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
