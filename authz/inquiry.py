@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from authz import gate
 from authz.errors import LookupFailedError, Reason, RefusedError
 from authz.facts.facts import Facts
-from authz.facts.questions import MISSING, Answer, Answers, Question
+from authz.facts.questions import MISSING, Answer, Question
 from authz.metrics import Metrics
 
 MOST_ROUNDS = 4
@@ -32,8 +33,32 @@ class Lookups(Protocol):
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
 
+    def at_hand(self) -> Mapping[Question, Answer]:
+        """Return what can be told without asking anybody."""
 
+
+@dataclass(slots=True)
 class Inquiry:
+    """A request that is being surveyed: what was answered, and what is still open.
+
+    ``facts`` are those of the request once there are no ``questions``.
+    """
+
+    prepared: gate.Prepared
+    answers: dict[Question, Answer]
+    questions: tuple[Question, ...] = ()
+    facts: Facts = field(init=False)
+
+    def survey(self) -> None:
+        """Say what the request would do, or what must be asked. Raises RefusedError."""
+        found = gate.survey(self.prepared, self.answers)
+        if isinstance(found, Facts):
+            self.facts, self.questions = found, ()
+        else:
+            self.questions = found
+
+
+class Inquirer:
     """Asks ``lookups``, and counts their answers in ``metrics``."""
 
     def __init__(self, lookups: Lookups, metrics: Metrics) -> None:
@@ -41,27 +66,24 @@ class Inquiry:
         self._counted = metrics.lookups
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
-    async def facts(
-        self, prepared: gate.Prepared, questions: tuple[Question, ...] = ()
-    ) -> tuple[Facts, Answers]:
-        """Return what the request would do, and the answers that say so.
+    def begin(self, prepared: gate.Prepared) -> Inquiry:
+        """Survey a request with what is at hand; waits for nobody. Raises RefusedError."""
+        inquiry = Inquiry(prepared, dict(self._lookups.at_hand()))
+        inquiry.survey()
+        return inquiry
 
-        ``questions`` are the first ones, where they are known already. Raises
-        LookupFailedError, or RefusedError.
-        """
-        answers: dict[Question, Answer] = {}
-        found = questions or gate.survey(prepared, answers)
+    async def finish(self, inquiry: Inquiry) -> None:
+        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
         for _ in range(MOST_ROUNDS):
-            if isinstance(found, Facts):
-                break
-            if len(answers) + len(found) > MOST_QUESTIONS:
+            if not inquiry.questions:
+                return
+            if len(inquiry.answers) + len(inquiry.questions) > MOST_QUESTIONS:
                 problem = f"the request refers to more than {MOST_QUESTIONS} objects"
                 raise RefusedError(Reason.TOO_MANY_FACTS, problem)
-            answers |= await self._asked(found)
-            found = gate.survey(prepared, answers)
-        if isinstance(found, Facts):
-            return found, answers
-        raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
+            inquiry.answers |= await self._asked(inquiry.questions)
+            inquiry.survey()
+        if inquiry.questions:
+            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
 
     async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
         """Ask all of these at once; the first failure ends the others."""

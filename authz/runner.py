@@ -23,11 +23,9 @@ from authz.audit.redaction import Redaction
 from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
-from authz.facts.facts import Facts
-from authz.facts.questions import Answers, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
-from authz.inquiry import Inquiry, Lookups
+from authz.inquiry import Inquirer, Inquiry, Lookups
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
@@ -111,7 +109,7 @@ class Runner:
         self._in_flight = 0
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
-        self._inquiry = Inquiry(parts.lookups, parts.metrics)
+        self._inquirer = Inquirer(parts.lookups, parts.metrics)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
@@ -270,21 +268,15 @@ class Runner:
         task up to there.
         """
         try:
-            open_questions: tuple[Question, ...] = ()
-            if entrance.before is _nothing:
-                prepared = self._prepared(course, entrance)
-                found = gate.survey(prepared, {})
-                if isinstance(found, Facts):
-                    self._judge(course, prepared, found, {})
-                    return
-                open_questions = found
-            await asyncio.sleep(0)
-            async with asyncio.timeout(self._judging_time):
-                if not open_questions:
-                    await entrance.before(course.raw.evidence)
-                    prepared = self._prepared(course, entrance)
-                facts, answers = await self._inquiry.facts(prepared, open_questions)
-                self._judge(course, prepared, facts, answers)
+            inquiry = self._begin(course, entrance) if entrance.before is _nothing else None
+            if inquiry is None or inquiry.questions:
+                await asyncio.sleep(0)
+                async with asyncio.timeout(self._judging_time):
+                    if inquiry is None:
+                        await entrance.before(course.raw.evidence)
+                        inquiry = self._begin(course, entrance)
+                    await self._inquirer.finish(inquiry)
+            self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -295,22 +287,21 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+    def _begin(self, course: gate.Course, entrance: Entrance) -> Inquiry:
         """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        return prepared
+        return self._inquirer.begin(prepared)
 
     @staticmethod
-    def _judge(
-        course: gate.Course, prepared: gate.Prepared, facts: Facts, answers: Answers
-    ) -> None:
+    def _judge(course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak, and say what is sent on if it allows."""
+        prepared, facts = inquiry.prepared, inquiry.facts
         course.facts = facts
-        course.forward = gate.forward(prepared, answers)
+        course.forward = gate.forward(prepared, inquiry.answers)
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
 

@@ -35,6 +35,10 @@ class ScriptedLookups:
     waiting: int = 0
     """Questions that hang now."""
 
+    def at_hand(self) -> Mapping[Question, Answer]:
+        """Know nothing without being asked."""
+        return {}
+
     async def answer(self, question: Question) -> Answer:
         """Answer, raise or hang."""
         self.asked.append(question)
