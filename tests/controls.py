@@ -41,9 +41,9 @@ What a request does not say, or says to nobody:
 
 NOT_PROVIDED = """
 Facts that only other services could tell are not provided: whether an image was scanned or signed,
-how old it is, how big it is and which volumes it declares (`image.scan`, `image.signed`, `image.age`,
-`image.size`, `image.volumes`). Refuse what has no digest (`images-pinned`), and let whoever scans
-and signs hand out digests.
+how old it is, how big it is and which volumes it declares (`image.scan`, `image.signed`,
+`image.age`, `image.size`, `image.volumes`). Refuse what has no digest (`images-pinned`), and let
+whoever scans and signs hand out digests.
 """
 
 TITLES = {
