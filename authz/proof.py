@@ -7,12 +7,15 @@ not what its authors meant, so it judges nobody.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from authz.errors import ConfigurationError, PolicyError, Problem
 from authz.identity.identity import Identity, Proof
+from authz.policy.bundle import Bundle
 from authz.policy.case_file import Case, load_cases
+from authz.policy.decision import Row
 from authz.policy.snapshot import Snapshot
 from authz.rehearse import Rehearsal, answers_from, rehearse
 from authz.wire.raw import RawRequest
@@ -22,10 +25,14 @@ CASES: Final = "tests.toml"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one case came out. ``complaint`` is empty where it passed."""
+    """How one case came out. ``complaint`` is empty where it passed.
+
+    ``settled`` are the rows that settled a fact of it.
+    """
 
     case: Case
     complaint: str = ""
+    settled: frozenset[Row] = frozenset()
 
 
 def prove(snapshot: Snapshot) -> None:
@@ -47,7 +54,19 @@ def run(case: Case, snapshot: Snapshot) -> Result:
         answers = answers_from(case.given)
     except ConfigurationError as error:
         return Result(case, str(error))
-    return Result(case, _complaint(case, rehearse(raw, identity, snapshot, answers)))
+    found = rehearse(raw, identity, snapshot, answers)
+    settled = frozenset(each.row for each in found.record.outcomes if each.row is not None)
+    return Result(case, _complaint(case, found), settled)
+
+
+def untested(results: Iterable[Result], bundle: Bundle) -> tuple[Row, ...]:
+    """Return the rows that settled no fact of any case, in their order.
+
+    Those of shipped packs have tests of their own, beside them.
+    """
+    settled = frozenset[Row]().union(*(result.settled for result in results))
+    rows = sorted(bundle.own_rows(), key=lambda row: row.location)
+    return tuple(row for row in rows if row not in settled)
 
 
 def _problem(result: Result, path: str) -> Problem:

@@ -8,16 +8,27 @@ import sys
 import click
 
 from authz.errors import PolicyError, Problem, Severity
-from authz.policy.bundle import load_bundle
+from authz.policy.bundle import Bundle, load_bundle
+from authz.policy.controls import uncovered
+from authz.policy.pack_file import shipped_packs
+from authz.policy.spelling import nearest
 from authz.policy.text import problem_json, render_problems
+from authz.shipped import shipped
 
 
 @click.command(help="Check a bundle or a pack strictly. Exits with 1 when it does not load.")
 @click.argument("reference", metavar="DIR")
+@click.option(
+    "--controls",
+    "packs",
+    multiple=True,
+    metavar="PACK",
+    help="Also report the controls of a pack that the bundle does not keep, as errors.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the problems for a program.")
-def command(reference: str, *, as_json: bool) -> None:
+def command(reference: str, packs: tuple[str, ...], *, as_json: bool) -> None:
     """Print all errors and warnings of a bundle or pack."""
-    problems, summary = _problems(reference)
+    problems, summary = _problems(reference, packs)
     errors = sum(p.severity is Severity.ERROR for p in problems)
     if as_json:
         click.echo(json.dumps([problem_json(p) for p in problems], indent=2))
@@ -28,17 +39,30 @@ def command(reference: str, *, as_json: bool) -> None:
     sys.exit(1 if errors else 0)
 
 
-def _problems(reference: str) -> tuple[tuple[Problem, ...], str]:
+def _problems(reference: str, packs: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
+    """Return what is wrong, and a summary of the policy where it loads."""
     try:
         bundle = load_bundle(reference)
     except PolicyError as error:
         return error.problems, ""
-    return bundle.warnings, f"{len(bundle.rows)} rows, digest {bundle.digest[:12]}"
+    missing = [each for name in packs for each in uncovered(bundle, _pack(name))]
+    summary = f"{len(bundle.rows)} rows, digest {bundle.digest[:12]}"
+    return (*bundle.warnings, *missing), summary
+
+
+def _pack(name: str) -> Bundle:
+    """Load a shipped pack by its name."""
+    known = shipped_packs()
+    if name not in known:
+        near = nearest(name, known)
+        hint = f"; try {near}" if near else ""
+        raise click.UsageError(f"--controls: there is no pack {name!r}{hint}")
+    return load_bundle(shipped("policies", "packs", name))
 
 
 def _conclusion(reference: str, errors: int, warnings: int, summary: str) -> str:
     counts = f"{_count(errors, 'error')}, {_count(warnings, 'warning')}"
-    if errors:
+    if errors and not summary:
         return f"{reference}: {counts}: the policy does not load"
     return f"{reference}: {counts}; {summary}"
 

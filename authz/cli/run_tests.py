@@ -8,12 +8,17 @@ from pathlib import Path
 
 import click
 
+from authz.cli.junit import junit_xml
 from authz.cli.options import bundle_or_exit, fail
 from authz.errors import PolicyError
+from authz.policy.bundle import Bundle
 from authz.policy.case_file import load_cases
+from authz.policy.decision import Row
+from authz.policy.explain import place as place_of
+from authz.policy.explain import printable
 from authz.policy.snapshot import compile_snapshot
 from authz.policy.text import render_problems
-from authz.proof import CASES, Result, run
+from authz.proof import CASES, Result, run, untested
 
 FAILURES = 1
 
@@ -21,7 +26,13 @@ FAILURES = 1
 @click.command(help="Run the tests of a bundle or a pack. Exits with 1 when one fails.")
 @click.argument("reference", metavar="DIR")
 @click.option("--json", "as_json", is_flag=True, help="Print the results for a program.")
-def command(reference: str, *, as_json: bool) -> None:
+@click.option(
+    "--junit",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the results as JUnit XML, too.",
+)
+@click.option("--coverage", is_flag=True, help="Name the rows that settled no case.")
+def command(reference: str, junit: Path | None, *, as_json: bool, coverage: bool) -> None:
     """Run every case and say which fail."""
     bundle = bundle_or_exit(reference, FAILURES)
     try:
@@ -33,13 +44,24 @@ def command(reference: str, *, as_json: bool) -> None:
         fail(f"{reference}: {CASES} has no cases", FAILURES)
     snapshot = compile_snapshot(bundle)
     results = [run(case, snapshot) for case in cases]
-    _print(results, bundle.root, as_json=as_json)
+    if junit:
+        _write(junit, junit_xml(bundle.name, results))
+    _print(results, bundle, as_json=as_json, coverage=coverage)
     sys.exit(FAILURES if any(result.complaint for result in results) else 0)
 
 
-def _print(results: list[Result], root: Path, *, as_json: bool) -> None:
+def _write(path: Path, text: bytes) -> None:
+    try:
+        path.write_bytes(text)
+    except OSError as error:
+        fail(f"{path}: cannot be written: {error.strerror}", FAILURES)
+
+
+def _print(results: list[Result], bundle: Bundle, *, as_json: bool, coverage: bool) -> None:
+    rows = bundle.own_rows()
+    missing = untested(results, bundle)
     if as_json:
-        rows = [
+        cases = [
             {
                 "name": result.case.name,
                 "at": str(result.case.location),
@@ -48,11 +70,22 @@ def _print(results: list[Result], root: Path, *, as_json: bool) -> None:
             }
             for result in results
         ]
-        click.echo(json.dumps(rows, indent=2))
+        untouched = [{"row": row.id, "at": _at(row)} for row in missing]
+        covered = {"cases": cases, "rows": len(rows), "untested": untouched}
+        click.echo(json.dumps(covered if coverage else cases, indent=2))
         return
     failed = [result for result in results if result.complaint]
     for result in failed:
         head = click.style("FAIL", fg="red", bold=True)
-        click.echo(f"{head}  {result.case.name}  ({root / CASES}:{result.case.location.line})")
+        place = f"{bundle.root / CASES}:{result.case.location.line}"
+        click.echo(f"{head}  {result.case.name}  ({place})")
         click.echo(f"      {result.complaint}")
+    for row in missing if coverage else ():
+        click.echo(f"untested: {place_of(row)}  {printable(row.fact)}")
+    hint = "" if coverage or not missing else "; --coverage names the others"
+    click.echo(f"{len(rows) - len(missing)} of {len(rows)} rows settle a case{hint}")
     click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+
+
+def _at(row: Row) -> str:
+    return f"{row.location.file}:{row.location.line}"

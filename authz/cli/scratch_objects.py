@@ -72,6 +72,39 @@ class ScratchObjects(Mapping[Question, Answer]):
             self._known[Question(topic, name)] = document
 
 
+class Overheard(Mapping[Question, Answer]):
+    """Answers, with a note of which of them one request needed."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._asked: dict[Question, Answer] = {}
+
+    def __getitem__(self, question: Question) -> Answer:
+        """Answer, and take note of it."""
+        answer = self._answers[question]
+        self._asked[question] = answer
+        return answer
+
+    def __iter__(self) -> Iterator[Question]:
+        """Go through what could be answered."""
+        return iter(self._answers)
+
+    def __len__(self) -> int:
+        """Count what could be answered."""
+        return len(self._answers)
+
+    def given(self) -> dict[str, Any]:
+        """Return what was needed as the ``given`` tables of a case."""
+        tables: dict[str, Any] = {}
+        for question, answer in self._asked.items():
+            document = dict(answer) if isinstance(answer, Mapping) else {"missing": True}
+            if question.topic is Topic.DAEMON:
+                tables[question.topic.value] = document
+            else:
+                tables.setdefault(question.topic.value, {})[question.key] = document
+        return tables
+
+
 def _object(body: bytes) -> dict[str, Any]:
     """Read a body that was judged already, so that it is JSON or nothing."""
     found = json.loads(body) if body else {}

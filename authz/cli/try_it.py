@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from authz.cli.options import (
     snapshot_or_exit,
 )
 from authz.cli.scratch import Judge, ScratchDaemon
-from authz.cli.scratch_objects import ScratchObjects
+from authz.cli.scratch_objects import Overheard, ScratchObjects
+from authz.drafts.cases import case_text, told_apart
 from authz.errors import ConfigurationError
 from authz.facts.facts import Fact
 from authz.gate import Verdict
@@ -43,6 +46,12 @@ UNKNOWN = (
     "Describe it in a file for --given:\n  [container.web]\n  owner = 'user:alice'"
 )
 """What to do about it."""
+
+LONGEST_NAME = 150
+"""Characters of a case's name."""
+
+JUDGED = frozenset({"content-type"})
+"""Headers that a case repeats; credentials are none of them."""
 
 HELP = """Judge what a docker command would send. Nothing reaches a daemon.
 
@@ -82,11 +91,12 @@ def command(  # noqa: PLR0913  one parameter for each option
         answers = ScratchObjects(read_given(given))
     except ConfigurationError as error:
         fail(str(error), USAGE)
-    seen: list[tuple[RawRequest, Rehearsal]] = []
+    seen: list[_Seen] = []
 
     def judge(raw: RawRequest) -> tuple[Verdict, str]:
-        result = rehearse(raw, identity, snapshot, answers)
-        seen.append((raw, result))
+        asked = Overheard(answers)
+        result = rehearse(raw, identity, snapshot, asked)
+        seen.append(_Seen(raw, result, asked.given()))
         if result.verdict.lets_through:
             answers.made(result.operation, raw)
         return result.verdict, result.operation
@@ -95,8 +105,17 @@ def command(  # noqa: PLR0913  one parameter for each option
     if not seen:
         fail(f"{client[0]} sent nothing; it said: {said.strip() or 'nothing'}", USAGE)
     _print(seen, as_json=as_json)
-    allowed = all(result.verdict.effect is Effect.ALLOW for _, result in seen)
+    allowed = all(each.result.verdict.effect is Effect.ALLOW for each in seen)
     sys.exit(0 if allowed else DENIED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One request, what became of it, and the answers that it needed, as a case has them."""
+
+    raw: RawRequest
+    result: Rehearsal
+    given: Mapping[str, Any]
 
 
 def _run(client: tuple[str, ...], judge: Judge) -> str:
@@ -123,15 +142,20 @@ def _run(client: tuple[str, ...], judge: Judge) -> str:
     return finished.stdout.decode(errors="replace")
 
 
-def _print(seen: list[tuple[RawRequest, Rehearsal]], *, as_json: bool) -> None:
+def _print(seen: list[_Seen], *, as_json: bool) -> None:
     if as_json:
+        cases = [_case(each) for each in seen]
+        written = [case_text(case) for case in told_apart(cases)]
         report.echo_json(
-            [report.document(result) | {"case": _case(raw, result)} for raw, result in seen]
+            [
+                report.document(each.result) | {"case": case, "toml": text}
+                for each, case, text in zip(seen, cases, written, strict=True)
+            ]
         )
         return
-    for _, result in seen:
-        report.echo(result, verbose=False)
-    if any("on:unknown" in map(str, _facts(result)) for _, result in seen):
+    for each in seen:
+        report.echo(each.result, verbose=False)
+    if any("on:unknown" in map(str, _facts(each.result)) for each in seen):
         click.echo(UNKNOWN)
 
 
@@ -139,17 +163,23 @@ def _facts(result: Rehearsal) -> list[Fact]:
     return [outcome.fact for outcome in result.record.outcomes]
 
 
-def _case(raw: RawRequest, result: Rehearsal) -> dict[str, Any]:
+def _case(seen: _Seen) -> dict[str, Any]:
     """Return the request as a case of ``tests.toml``."""
+    raw, result = seen.raw, seen.result
     identity = result.record.identity
     case: dict[str, Any] = {
-        "name": f"{raw.method} {raw.target}",
+        "name": f"{raw.method} {raw.target}"[:LONGEST_NAME],
         "request": f"{raw.method} {raw.target}",
         "expect": result.record.verdict.value,
         "because": sorted(result.because),
     }
     if identity:
         case |= {"as": identity.subject, "groups": list(identity.groups)}
+        case |= {"tenant": identity.tenant} if identity.tenant else {}
     if raw.body:
         case["body"] = raw.body.decode(errors="replace")
+    if headers := {name: value for name, value in raw.headers if name.lower() in JUDGED}:
+        case["headers"] = headers
+    if seen.given:
+        case["given"] = seen.given
     return case

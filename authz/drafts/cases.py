@@ -31,14 +31,19 @@ def case_text(case: Mapping[str, Any]) -> str:
 
 def cases_text(cases: Sequence[Mapping[str, Any]]) -> str:
     """Write several, each with a name of its own."""
+    return "\n".join(map(case_text, told_apart(cases)))
+
+
+def told_apart(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the cases, those of one name numbered: the reader takes no two of them."""
     seen: dict[str, int] = {}
-    written = []
+    found = []
     for case in cases:
         name = str(case["name"])
         seen[name] = seen.get(name, 0) + 1
         number = f" ({seen[name]})" if seen[name] > 1 else ""
-        written.append(case_text(dict(case) | {"name": name + number}))
-    return "\n".join(written)
+        found.append(dict(case) | {"name": name + number})
+    return found
 
 
 def _table(path: tuple[str, ...], members: Mapping[str, Any]) -> Iterator[str]:

@@ -60,6 +60,18 @@ class Bundle:
     digest: str
     warnings: tuple[Problem, ...] = ()
 
+    def own_rows(self) -> tuple[Row, ...]:
+        """Return the rows that lie in the bundle's own folder, shipped packs aside."""
+        alone = is_pack(self.root)
+        own = own_packs(self.root)
+        return tuple(
+            row
+            for row in self.rows
+            if alone
+            or not row.location.file.startswith("packs/")
+            or Path(row.location.file).stem in own
+        )
+
 
 def load_bundle(
     reference: str | Path, *, today: date | None = None, guarded: bool = False

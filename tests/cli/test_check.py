@@ -68,3 +68,19 @@ def test_help_lists_every_command():
 def test_an_unknown_command_is_a_wrong_call():
     """Exit status 2."""
     assert run("destroy").exit_code == 2
+
+
+def test_controls_that_are_not_kept_are_errors_when_asked_for():
+    """The policy loads all the same; without the question nothing is said."""
+    result = CliRunner().invoke(main, ["check", "builtin:developer", "--controls", "pss-baseline"])
+    assert result.exit_code == 1
+    assert 'no row keeps "PSS HostPorts" for "role:developer"' in result.output
+    assert "does not load" not in result.output
+    assert CliRunner().invoke(main, ["check", "builtin:developer"]).exit_code == 0
+
+
+def test_a_pack_that_is_not_there_is_a_wrong_call():
+    """With the one that was probably meant."""
+    result = CliRunner().invoke(main, ["check", "builtin:developer", "--controls", "pss-basline"])
+    assert result.exit_code == 2
+    assert "there is no pack 'pss-basline'; try pss-baseline" in result.output

@@ -1,6 +1,7 @@
 """``dockgate test``: the tests of a policy, and of every policy that ships."""
 
 import json
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
@@ -97,3 +98,59 @@ def test_a_policy_that_does_not_load_is_not_tested(bundle):
     result = run("test", str(bundle))
     assert result.exit_code == 1
     assert 'verdict is "Allow"' in result.output
+
+
+ROWS = (
+    "# info: x\np, *, *, system.info, on:host, *, allow\n"
+    "# never-used: x [CIS 5.5]\np, *, *, *, privileged:true, *, never\n"
+)
+
+
+def test_rows_that_settle_no_case_are_counted_and_named(bundle):
+    """Those of the bundle's own files; shipped packs are tested where they lie."""
+    (bundle / "policy.csv").write_text(ROWS)
+    (bundle / "tests.toml").write_text(PING.replace("/_ping", "/info") % "allow")
+    result = run("test", str(bundle))
+    assert "1 of 2 rows settle a case; --coverage names the others" in result.output
+    result = run("test", str(bundle), "--coverage")
+    assert result.exit_code == 0
+    assert "untested: never-used (policy.csv:4) [CIS 5.5]  privileged:true" in result.output
+    assert "untested: info" not in result.output
+    document = json.loads(run("test", str(bundle), "--coverage", "--json").output)
+    assert document["rows"] == 2
+    assert document["untested"] == [{"row": "never-used", "at": "policy.csv:4"}]
+    assert [case["passed"] for case in document["cases"]] == [True]
+
+
+def test_own_packs_count_and_shipped_ones_do_not(bundle):
+    """A pack alone is tested as a whole."""
+    (bundle / "packs").mkdir()
+    (bundle / "packs" / "mine.csv").write_text("p, pack:mine, *, *, on:own, *, deny\n")
+    (bundle / "bundle.toml").write_text('packs = ["core", "mine"]\n')
+    (bundle / "tests.toml").write_text(PING % "allow")
+    assert "0 of 1 rows settle a case" in run("test", str(bundle)).output
+    output = run("test", str(shipped("policies", "packs", "sockets"))).output
+    assert "rows settle a case" in output
+    assert "0 of 0" not in output
+
+
+def test_results_for_a_ci_system(bundle, tmp_path):
+    """JUnit XML: a failure is a failure there, with its words and its place."""
+    (bundle / "tests.toml").write_text(PING % "allow" + PING.replace('"ping"', '"p<2"') % "deny")
+    path = tmp_path / "junit.xml"
+    assert run("test", str(bundle), "--junit", str(path)).exit_code == 1
+    root = ET.parse(path).getroot()  # noqa: S314  our own
+    suite = root.find("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.get("name") for case in suite] == ["ping", "p<2"]
+    assert [case.find("failure") is None for case in suite] == [True, False]
+    assert suite[1].find("failure").get("message") == "expected deny, got allow"
+    assert (suite[1].get("file"), suite[1].get("line")) == ("tests.toml", "5")
+
+
+def test_a_report_that_cannot_be_written_is_told(bundle, tmp_path):
+    """And the run counts as failed."""
+    (bundle / "tests.toml").write_text(PING % "allow")
+    result = run("test", str(bundle), "--junit", str(tmp_path / "none" / "x.xml"))
+    assert result.exit_code == 1
+    assert "cannot be written: No such file or directory" in result.output

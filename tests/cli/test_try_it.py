@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from authz.cli.main import main
+from authz.shipped import shipped
 
 CLIENT = """
 import http.client, os, socket, sys
@@ -91,3 +92,56 @@ def test_the_real_client_shows_both_failing_facts():
     assert result.exit_code == 3
     assert "privileged:true" in result.output
     assert "bind:/etc" in result.output
+
+
+def pasted(result, bundle):
+    """Paste every case that was printed into a copy of a bundle, and run its tests."""
+    decisions = json.loads(result.output)
+    text = "\n".join(each["toml"] for each in decisions)
+    (bundle / "tests.toml").write_text(text)
+    tested = CliRunner().invoke(main, ["test", str(bundle)])
+    assert tested.exit_code == 0, tested.output
+    assert f"{len(decisions)} passed, 0 failed" in tested.output
+    return decisions
+
+
+@pytest.fixture
+def developer(tmp_path):
+    """Copy the developer bundle, with alice in it."""
+    folder = tmp_path / "developer"
+    shutil.copytree(shipped("policies", "developer"), folder)
+    with (folder / "people.csv").open("a") as people:
+        people.write("g, user:alice, role:developer, *\n")
+    return folder
+
+
+def test_cases_pass_where_they_are_pasted(developer, tmp_path):
+    """With the answers that they needed, the objects that the client made among them."""
+    given = tmp_path / "given.toml"
+    given.write_text('[container.web]\nowner = "user:bob"\n')
+    create = {"Image": "nginx", "HostConfig": {"Binds": ["/home/alice/x:/x"]}}
+    dangerous = {**create, "Labels": {"a": "\u00e9\n\"'"}, "HostConfig": {"Privileged": True}}
+    create_target = "POST /v1.41/containers/create?name=mine "
+    requests = [
+        *("GET /_ping", "GET /_ping", create_target + json.dumps(create)),
+        *("POST /v1.41/containers/mine/start", "POST /v1.41/containers/web/start"),
+        *(create_target + json.dumps(dangerous), "GET /v1.41/containers/none/json", "GET //info"),
+    ]
+    result = attempt(
+        *("--policy", str(developer), "--as", "user:alice", "--given", str(given), "--json"),
+        *client(*requests),
+    )
+    decisions = pasted(result, developer)
+    assert [each["case"]["expect"] for each in decisions] == [
+        *("allow", "allow", "allow", "allow", "deny", "deny", "allow", "refuse"),
+    ]
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")
+def test_cases_of_the_real_client_pass_where_they_are_pasted(developer):
+    """A run is four requests and more."""
+    result = attempt(
+        *("--policy", str(developer), "--as", "user:alice", "--json"),
+        *("--", "docker", "run", "--rm", "-v", "/home/alice/src:/src", "-p", "8080:80", "alpine"),
+    )
+    assert len(pasted(result, developer)) >= 3
