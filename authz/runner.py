@@ -25,7 +25,7 @@ from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
 from authz.facts.facts import Facts
-from authz.facts.questions import MISSING, Answer, Question
+from authz.facts.questions import MISSING, Answer, Answers, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
@@ -56,6 +56,8 @@ LOOKUPS_AT_ONCE = 16
 """Look-ups of all requests together; further ones wait within their time."""
 
 _PASS = HEADER.lower()
+
+Questions = tuple[Question, ...]
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +127,7 @@ class Runner:
         self._judging_time = time_limit * (1 - WRITING)
         self._most_in_flight = most_in_flight
         self._in_flight = 0
+        parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
@@ -142,11 +145,11 @@ class Runner:
         if self._in_flight >= self._most_in_flight:
             problem = "too many questions are in flight"
             return await self.refuse(raw, RefusedError(Reason.OVERLOADED, problem))
-        self._enter(1)
+        self._in_flight += 1
         try:
             return await self._conclude(self._course(raw), entrance)
         finally:
-            self._enter(-1)
+            self._in_flight -= 1
 
     async def still(
         self, standing: gate.Standing, evidence: Evidence, entrance: Entrance
@@ -256,10 +259,6 @@ class Runner:
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
 
-    def _enter(self, more: int) -> None:
-        self._in_flight += more
-        self._parts.metrics.in_flight.set(self._in_flight)
-
     async def _let_back_in(self, raw: RawRequest, token: str) -> gate.Verdict:
         """Admit a look-up of our own. It takes no room: somebody in flight waits for it."""
         try:
@@ -275,15 +274,36 @@ class Runner:
         started = perf_counter()
         if course.refusal is None:
             await self._judge_guarded(course, entrance)
+        if self._parts.sink.blocking:
+            await asyncio.sleep(0)  # as before any wait
         verdict = await self._recorded(course, started)
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
-        """Judge within the time; whatever goes wrong becomes the course's refusal."""
+        """Judge within the time; whatever goes wrong becomes the course's refusal.
+
+        INVARIANT: what waits for nobody is judged without a pause, and before
+        the first wait there is one ``asyncio.sleep(0)``, so that a door needs no
+        task up to there.
+        """
         try:
+            open_questions: Questions = ()
+            if entrance.before is _nothing:
+                prepared = self._prepared(course, entrance)
+                found = gate.survey(prepared, {})
+                if isinstance(found, Facts):
+                    self._judge(course, prepared, {}, found)
+                    return
+                open_questions = found
+            await asyncio.sleep(0)
             async with asyncio.timeout(self._judging_time):
-                await self._judge(course, entrance)
+                if not open_questions:
+                    await entrance.before(course.raw.evidence)
+                    prepared = self._prepared(course, entrance)
+                answers: dict[Question, Answer] = {}
+                facts = await self._facts(prepared, answers, open_questions)
+                self._judge(course, prepared, answers, facts)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -294,27 +314,34 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    async def _judge(self, course: gate.Course, entrance: Entrance) -> None:
-        """Take the request through the gate, noting on the way what is known of it."""
-        await entrance.before(course.raw.evidence)
+    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+        """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        answers: dict[Question, Answer] = {}
-        course.facts = await self._facts(prepared, answers)
-        course.forward = gate.forward(prepared, answers)
-        course.context = gate.context(prepared, course.facts, course.began)
-        course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
+        return prepared
 
-    async def _facts(self, prepared: gate.Prepared, answers: dict[Question, Answer]) -> Facts:
+    @staticmethod
+    def _judge(
+        course: gate.Course, prepared: gate.Prepared, answers: Answers, facts: Facts
+    ) -> None:
+        """Let the policy speak."""
+        course.facts = facts
+        course.forward = gate.forward(prepared, answers)
+        course.context = gate.context(prepared, facts, course.began)
+        course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
+
+    async def _facts(
+        self, prepared: gate.Prepared, answers: dict[Question, Answer], first: Questions
+    ) -> Facts:
         """Ask until nothing is left to ask, and fill in the answers.
 
         Raises LookupFailedError, or RefusedError.
         """
         for _ in range(MOST_ROUNDS):
-            found = gate.survey(prepared, answers)
+            found = first if first and not answers else gate.survey(prepared, answers)
             if isinstance(found, Facts):
                 return found
             if len(answers) + len(found) > MOST_QUESTIONS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from authz.errors import Location, Reason
 from authz.facts.facts import Fact
@@ -40,8 +41,7 @@ class Row:
     controls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one fact. ``row`` is None where no row speaks of it.
 
     ``word`` is None then, too. ``error`` says why a deny or never row could
