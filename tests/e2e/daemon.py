@@ -36,6 +36,7 @@ from tests.e2e.sandbox import (
     only_child,
     remove_cgroups,
     runc_folder,
+    thaw_cgroups,
     wait_for,
 )
 
@@ -169,6 +170,7 @@ class Dockerd:
     def close(self) -> None:
         """Kill all that runs in the sandbox and remove everything the daemon had, at once."""
         if self._sandbox is not None:
+            thaw_cgroups(_cgroup(self.root))
             self._sandbox.close()
             self._sandbox = None
         if self._process is not None:

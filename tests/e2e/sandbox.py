@@ -148,6 +148,15 @@ def wait_for(condition: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
+def thaw_cgroups(name: str) -> None:
+    """Let what is paused under `name` go on: a frozen process cannot even be killed."""
+    for top in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")):
+        for file, word in (("freezer.state", "THAWED"), ("cgroup.freeze", "0")):
+            for found in top.glob(f"**/{file}"):
+                with suppress(OSError):  # it is going, or the root of its kind
+                    found.write_text(word)
+
+
 def remove_cgroups(name: str) -> None:
     """Remove the empty cgroups left under `name`, in every hierarchy of either version."""
     for top in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")):

@@ -245,10 +245,12 @@ def test_a_killed_test_leaves_no_process(engine: Engine, tmp_path: Path) -> None
 
 
 def test_close_leaves_nothing(daemons: Daemons) -> None:
-    """No process, mount, folder or cgroup stays, not even of a running container."""
+    """No process, mount, folder or cgroup stays, not even of a paused container."""
     daemon = daemons()
     daemon.start()
     daemon.docker("run", "-d", "busybox", "sleep", "31337")
+    daemon.docker("run", "-d", "--name", "paused", "busybox", "sleep", "31337")
+    daemon.docker("pause", "paused")
     inside = str(Path(f"/proc/{daemon.pid}/ns/pid").readlink())
 
     daemon.close()
