@@ -10,7 +10,8 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -69,11 +70,15 @@ class DaemonLookups:
         self._time_limit = time_limit
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._daemon: tuple[float, Answer] | None = None
+        self._daemon: tuple[float, tuple[Answer, int]] | None = None
         self._daemon_asked = asyncio.Lock()
 
     async def answer(self, question: Question) -> Answer:
         """Return the inspect document, or MISSING. Raises LookupFailedError for anything else."""
+        return (await self.sized(question))[0]
+
+    async def sized(self, question: Question) -> tuple[Answer, int]:
+        """Return the same, and how many bytes it was written in."""
         where = target(question)
         try:
             async with asyncio.timeout(self._time_limit):
@@ -89,17 +94,32 @@ class DaemonLookups:
             await self._session.close()
             self._session = None
 
-    async def _of_daemon(self, where: str) -> Answer:
+    async def stream(self, where: str) -> AsyncGenerator[bytes, None]:
+        """Yield nothing once a stream is open, and then its pieces, to its end.
+
+        Raises LookupFailedError where it cannot be opened, or breaks.
+        """
+        try:
+            async with self._request(where) as response:
+                if response.status != _OK:
+                    raise LookupFailedError(f"{METHOD} {where}: status {response.status}")
+                yield b""
+                async for piece in response.content.iter_any():
+                    yield piece
+        except (aiohttp.ClientError, OSError) as error:
+            raise LookupFailedError(f"{METHOD} {where}: {error}") from error
+
+    async def _of_daemon(self, where: str) -> tuple[Answer, int]:
         """Return what ``GET /info`` says; who asks meanwhile waits for the same answer."""
         async with self._daemon_asked:
             if self._daemon is None or self._daemon[0] <= self._clock():
                 answer = await self._ask(where)
-                if answer is MISSING:
+                if answer[0] is MISSING:
                     raise LookupFailedError(f"{METHOD} {where}: status {_NOT_FOUND}")
                 self._daemon = (self._clock() + DAEMON_LASTS, answer)
             return self._daemon[1]
 
-    async def _ask(self, where: str, *, absent: bool = False) -> Answer:
+    async def _ask(self, where: str, *, absent: bool = False) -> tuple[Answer, int]:
         """Put a question; ``absent`` says that a daemon without a swarm has no such object."""
         try:
             status, body = await self._get(where)
@@ -107,23 +127,16 @@ class DaemonLookups:
             raise LookupFailedError(f"{METHOD} {where}: {error}") from error
         document = _object(where, status, body)
         if status == _OK:
-            return document
+            return document, len(body)
         message = document.get("message")
         gone = status == _NOT_FOUND or (absent and status == _UNAVAILABLE)
         if gone and isinstance(message, str) and message not in {"", _NO_ROUTE}:
-            return MISSING
+            return MISSING, 0
         raise LookupFailedError(f"{METHOD} {where}: status {status}")
 
     async def _get(self, where: str) -> tuple[int, bytes]:
         """Send one request and read its answer up to the limit."""
-        request = self._client().request(
-            METHOD,
-            # The target was made canonical; it must arrive as the pass names it.
-            URL(self._origin + where, encoded=True),
-            headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
-            allow_redirects=False,
-        )
-        async with request as response:
+        async with self._request(where) as response:
             chunks: list[bytes] = []
             size = 0
             async for chunk in response.content.iter_any():
@@ -132,6 +145,15 @@ class DaemonLookups:
                     raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
                 chunks.append(chunk)
             return response.status, b"".join(chunks)
+
+    def _request(self, where: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._client().request(
+            METHOD,
+            # The target was made canonical; it must arrive as the pass names it.
+            URL(self._origin + where, encoded=True),
+            headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
+            allow_redirects=False,
+        )
 
     def _client(self) -> aiohttp.ClientSession:
         if self._session is None:
