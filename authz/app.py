@@ -28,7 +28,9 @@ from authz.identity.certificate import daemon_certificate
 from authz.identity.chain import anonymous
 from authz.keeping import Kept
 from authz.lookups.answers import Lookups
+from authz.lookups.cache import Cache
 from authz.lookups.daemon import DaemonLookups
+from authz.lookups.events import Events
 from authz.lookups.lookup_pass import Passes, load_key
 from authz.lookups.paths import PathLookups
 from authz.metrics import Metrics
@@ -100,10 +102,9 @@ async def run(ground: Ground) -> None:
     pin_images = settings.proxy is not None and settings.proxy.pin_images
     limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
     outward = ground.front.daemon_tls
-    lookups = Lookups(
-        DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None),
-        PathLookups(host_root=settings.host_root),
-    )
+    asked = DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None)
+    cache = Cache(asked) if settings.proxy and settings.proxy.cache else None
+    lookups = Lookups(asked, PathLookups(host_root=settings.host_root), cache)
     runner = Runner(
         Parts(
             methods=(daemon_certificate, anonymous),
@@ -140,14 +141,14 @@ async def run(ground: Ground) -> None:
         duties = Duties(operator.ready, metrics.text, operator.reload, operator.note)
         servers.append(AdminServer(ground.sockets[ADMIN].sock, duties))
     try:
-        await _serve(servers, operator)
+        await _serve(servers, operator, Events(asked, cache) if cache else None)
     finally:
         daemon.close()
         await lookups.close()
         runner.close()
 
 
-async def _serve(servers: list[Server], operator: Operator) -> None:
+async def _serve(servers: list[Server], operator: Operator, events: Events | None) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -162,6 +163,8 @@ async def _serve(servers: list[Server], operator: Operator) -> None:
             group.create_task(operator.reload_on(hangups)),
             group.create_task(operator.watch_files()),
         ]
+        if events:
+            background.append(group.create_task(events.follow()))
         try:
             for server in servers:
                 await server.start()

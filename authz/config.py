@@ -143,6 +143,8 @@ class Proxy(Section):
     """``[proxy]``: the front proxy."""
 
     listen: list[Listen] = Field(min_length=1)
+    cache: bool = True
+    """Keep answers of the daemon for as long as its events allow."""
     pin_images: bool = False
     """Create containers by the image id that was judged, whatever its tag means by then."""
 

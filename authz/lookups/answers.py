@@ -3,22 +3,29 @@
 from collections.abc import Mapping
 
 from authz.facts.questions import Answer, Question, Topic
+from authz.lookups.cache import Cache
 from authz.lookups.daemon import DaemonLookups
 from authz.lookups.paths import PathLookups
 
 
 class Lookups:
-    """The daemon and the file system, as one that answers questions."""
+    """The daemon and the file system, as one that answers questions.
 
-    def __init__(self, daemon: DaemonLookups, paths: PathLookups) -> None:
+    With a ``cache`` some answers of the daemon are kept.
+    """
+
+    def __init__(
+        self, daemon: DaemonLookups, paths: PathLookups, cache: Cache | None = None
+    ) -> None:
         self._daemon = daemon
         self._paths = paths
+        self._known = cache or daemon
 
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
         if question.topic is Topic.PATH:
             return await self._paths.answer(question)
-        return await self._daemon.answer(question)
+        return await self._known.answer(question)
 
     def at_hand(self) -> Mapping[Question, Answer]:
         """Return what can be told without asking anybody."""

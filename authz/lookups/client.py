@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 FINAL: Final = 200
 """The first status that is no interim one."""
+
+PIECE: Final = 64 * 1024
+"""Bytes of a stream that are read at once."""
 
 
 class BrokenAnswerError(Exception):
@@ -123,6 +126,26 @@ class Line(asyncio.Protocol):
             self._reply.set_exception(BrokenAnswerError(problem, stale=stale))
 
 
+class _Opened:
+    """What the parser finds of a stream."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.begun = self.ended = False
+
+    def on_headers_complete(self) -> None:
+        """Take note that the answer begins."""
+        self.begun = True
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece."""
+        self.pieces.append(body)
+
+    def on_message_complete(self) -> None:
+        """Take note of the end."""
+        self.ended = True
+
+
 class Client:
     """The connections to one daemon: at a path, or at a host and port."""
 
@@ -151,12 +174,8 @@ class Client:
         async with self._room:
             while True:
                 line = self._kept() or await self._connect()
-                written = (
-                    f"GET {target} HTTP/1.1\r\nHost: {self._name}\r\n{header()}\r\n"
-                    "Accept-Encoding: identity\r\n\r\n"
-                )
                 try:
-                    reply = await line.ask(written.encode("ascii"), most)
+                    reply = await line.ask(self._written(target, header()), most)
                 except BrokenAnswerError as error:
                     if error.stale:
                         continue
@@ -166,6 +185,35 @@ class Client:
                 else:
                     line.close()
                 return reply
+
+    async def stream(self, target: str, header: Callable[[], str]) -> AsyncGenerator[bytes, None]:
+        """Yield nothing once an answer begins, and then its pieces as they come, to its end.
+
+        It has a connection of its own. Raises BrokenAnswerError for any status
+        but 200 too.
+        """
+        opened = _Opened()
+        parser = HttpResponseParser(opened)
+        reader, writer = await self._open()
+        try:
+            writer.write(self._written(target, header()))
+            while not opened.ended:
+                silent = not opened.begun
+                opened.pieces.clear()
+                data = await reader.read(PIECE)
+                if not data:
+                    raise BrokenAnswerError("the connection ended")
+                parser.feed_data(data)
+                if opened.begun and parser.get_status_code() != FINAL:
+                    raise BrokenAnswerError(f"status {parser.get_status_code()}")
+                if silent and opened.begun:
+                    yield b""
+                for piece in tuple(opened.pieces):
+                    yield piece
+        except (HttpParserError, HttpParserUpgrade, OSError) as error:
+            raise BrokenAnswerError(str(error) or type(error).__name__) from error
+        finally:
+            writer.close()
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
@@ -179,6 +227,18 @@ class Client:
                 return line
         return None
 
+    def _written(self, target: str, header: str) -> bytes:
+        head = f"GET {target} HTTP/1.1\r\nHost: {self._name}\r\n{header}\r\n"
+        return f"{head}Accept-Encoding: identity\r\n\r\n".encode("ascii")
+
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            if self._path:
+                return await asyncio.open_unix_connection(self._path)
+            return await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+        except OSError as error:
+            raise self._unreachable(error) from error
+
     async def _connect(self) -> Line:
         loop = asyncio.get_running_loop()
         try:
@@ -187,7 +247,9 @@ class Client:
             else:
                 _, line = await loop.create_connection(Line, self._host, self._port, ssl=self._tls)
         except OSError as error:  # an ssl.SSLError is one
-            problem = error.strerror or str(error)
-            where = self._path or self._name
-            raise BrokenAnswerError(f"cannot connect to {where}: {problem}") from error
+            raise self._unreachable(error) from error
         return line
+
+    def _unreachable(self, error: OSError) -> BrokenAnswerError:
+        where = self._path or self._name
+        return BrokenAnswerError(f"cannot connect to {where}: {error.strerror or error}")

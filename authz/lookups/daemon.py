@@ -10,7 +10,8 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from authz.errors import ConfigurationError, LookupFailedError
@@ -76,11 +77,16 @@ class DaemonLookups:
         self._clock = clock
         self._read: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._known: Mapping[Question, Answer] = _NOTHING
+        self._known_size = 0
         self._daemon_until = float("-inf")
         self._daemon_asked = asyncio.Lock()
 
     async def answer(self, question: Question) -> Answer:
         """Return the inspect document, or MISSING. Raises LookupFailedError for anything else."""
+        return (await self.sized(question))[0]
+
+    async def sized(self, question: Question) -> tuple[Answer, int]:
+        """Return the same, and how many bytes it was written in."""
         where = target(question)
         try:
             async with asyncio.timeout(self._time_limit):
@@ -98,18 +104,30 @@ class DaemonLookups:
         """Close the connections."""
         self._client.close()
 
-    async def _of_daemon(self, where: str) -> Answer:
+    async def stream(self, where: str) -> AsyncGenerator[bytes, None]:
+        """Yield nothing once a stream is open, and then its pieces, to its end.
+
+        Raises LookupFailedError where it cannot be opened, or breaks.
+        """
+        try:
+            async with aclosing(self._client.stream(where, lambda: self._pass(where))) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except BrokenAnswerError as error:
+            raise LookupFailedError(f"{METHOD} {where}: {error}") from error
+
+    async def _of_daemon(self, where: str) -> tuple[Answer, int]:
         """Return what ``GET /info`` says; who asks meanwhile waits for the same answer."""
         async with self._daemon_asked:
             if self._daemon_until <= self._clock():
                 answer = await self._ask(where)
-                if answer is MISSING:
+                if answer[0] is MISSING:
                     raise LookupFailedError(f"{METHOD} {where}: status {_NOT_FOUND}")
-                self._known = {_DAEMON: answer}
+                self._known, self._known_size = {_DAEMON: answer[0]}, answer[1]
                 self._daemon_until = self._clock() + DAEMON_LASTS
-            return self._known[_DAEMON]
+            return self._known[_DAEMON], self._known_size
 
-    async def _ask(self, where: str, *, absent: bool = False) -> Answer:
+    async def _ask(self, where: str, *, absent: bool = False) -> tuple[Answer, int]:
         """Put a question; ``absent`` says that a daemon without a swarm has no such object."""
         try:
             status, body = await self._client.get(where, lambda: self._pass(where), MAX_ANSWER)
@@ -119,11 +137,11 @@ class DaemonLookups:
             raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
         document = self._document(where, status, body)
         if status == _OK:
-            return document
+            return document, len(body)
         message = document.get("message")
         gone = status == _NOT_FOUND or (absent and status == _UNAVAILABLE)
         if gone and isinstance(message, str) and message not in {"", _NO_ROUTE}:
-            return MISSING
+            return MISSING, 0
         raise LookupFailedError(f"{METHOD} {where}: status {status}")
 
     def _pass(self, where: str) -> str:

@@ -1,9 +1,11 @@
 """Which request to the daemon answers which question.
 
 Nothing else is ever sent as a look-up, so this is also the list of what a
-look-up's pass admits.
+look-up's pass admits; the stream of events that says how long an answer is good
+belongs to it.
 """
 
+import json
 import re
 from urllib.parse import quote
 
@@ -28,7 +30,15 @@ PATTERNS = {
 """The path of each topic, without a version: the daemon's newest is the fullest answer."""
 
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~%-]+"
-_TARGETS = re.compile("|".join(re.escape(p).replace(r"\{\}", _NAME) for p in PATTERNS.values()))
+_FILTERS = quote(json.dumps({"type": ["container", "network"]}, separators=(",", ":")), safe="")
+_TARGETS = re.compile(
+    "|".join(
+        (
+            *(re.escape(p).replace(r"\{\}", _NAME) for p in PATTERNS.values()),
+            rf"/events\?since=[0-9]+&filters={re.escape(_FILTERS)}",
+        )
+    )
+)
 
 
 def target(question: Question) -> str:
@@ -52,6 +62,11 @@ def target(question: Question) -> str:
         raise LookupFailedError(f"a name of a {question.topic} is not Unicode") from None
 
 
+def events(since: int) -> str:
+    """Return the target of the events of containers and networks, past ones since that second."""
+    return f"/events?since={since}&filters={_FILTERS}"
+
+
 def is_lookup(method: str, written: str) -> bool:
-    """Say whether a request is one that ``target`` could have made."""
+    """Say whether a request is one that ``target`` or ``events`` could have made."""
     return method == METHOD and _TARGETS.fullmatch(written) is not None

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from authz.audit.chain import Kind
 from authz.cli import serve
 from authz.cli.main import main
 from tests.builders import DAEMON
@@ -126,8 +127,9 @@ class Site:
         return (self.folder / "log").read_text()
 
     def records(self) -> list[dict[str, object]]:
-        """Read the audit file; a line that is no JSON is an error."""
-        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        """Read the decisions of the audit file; a line that is no JSON is an error."""
+        lines = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [line for line in lines if line["kind"] == Kind.DECISION]
 
     def leftovers(self) -> set[str]:
         """Return the sockets that lie about."""

@@ -36,6 +36,24 @@ async def test_the_daemon_tells_about_its_objects(lookups, topic):
     assert await lookups.answer(Question(topic, "x")) == {"Id": "4b"}
 
 
+async def test_what_is_kept_is_not_asked_again(tmp_path):
+    """With a cache; paths are always looked at."""
+    asked = []
+
+    class Known:
+        async def answer(self, question):
+            asked.append(question)
+            return {"Id": "kept"}
+
+    daemon = DaemonLookups(f"unix://{tmp_path}/nowhere.sock", Passes(load_key(None)))
+    both = Lookups(daemon, PathLookups(host_root=Path("/")), Known())
+
+    assert await both.answer(Question(Topic.CONTAINER, "x")) == {"Id": "kept"}
+    (tmp_path / "link").symlink_to("/etc")
+    assert await both.answer(Question(Topic.PATH, f"{tmp_path}/link")) == {"path": "/etc"}
+    assert asked == [Question(Topic.CONTAINER, "x")]
+
+
 async def test_the_file_system_tells_about_paths(lookups, tmp_path):
     """The daemon is not asked."""
     (tmp_path / "link").symlink_to("/etc")

@@ -13,6 +13,7 @@ from authz.facts.questions import MISSING, Question, Topic
 from authz.lookups import daemon
 from authz.lookups.daemon import DAEMON_LASTS, DaemonLookups
 from authz.lookups.lookup_pass import HEADER, KEY_BYTES, Passes, Phase
+from authz.lookups.targets import events
 
 WEB = Question(Topic.CONTAINER, "web")
 INFO = Question(Topic.DAEMON, "")
@@ -574,3 +575,35 @@ async def test_few_documents_are_kept(start, monkeypatch):
         await lookups.answer(Question(Topic.CONTAINER, f"c{number}"))
 
     assert list(lookups._read) == ["/containers/c5/json", "/containers/c6/json"]
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_a_stream_begins_with_nothing_and_flows(start):
+    """So that its reader knows that it is open; it carries a pass."""
+    scripted, lookups = await start(CHUNKED + b"2\r\n{}\r\n0\r\n\r\n")
+
+    assert [piece async for piece in lookups.stream(events(1))] == [b"", b"{}"]
+    assert scripted.targets == [events(1)]
+    Passes(KEY).admit(scripted.headers()[HEADER], "GET", events(1), Phase.REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [(says(404, {"message": "x"}), "status 404"), (END, "GET /events"), (CHUNKED, "GET /events")],
+)
+async def test_a_stream_that_breaks_is_a_failure(start, answer, problem):
+    """Whatever it said before."""
+    scripted, lookups = await start(answer)
+    scripted.close_after = True
+    with pytest.raises(LookupFailedError, match=problem):
+        assert [piece async for piece in lookups.stream(events(1))]
+
+
+async def test_the_length_of_an_answer_is_known(start):
+    """As the daemon wrote it; nothing has none."""
+    _, lookups = await start(says(200, b'{"Id": "4b"}'), says(404, {"message": "no such"}))
+
+    assert await lookups.sized(WEB) == ({"Id": "4b"}, 12)
+    assert await lookups.sized(WEB) == (MISSING, 0)

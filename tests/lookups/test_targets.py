@@ -6,7 +6,7 @@ import pytest
 
 from authz.errors import LookupFailedError
 from authz.facts.questions import Question, Topic
-from authz.lookups.targets import is_lookup, target
+from authz.lookups.targets import events, is_lookup, target
 
 NAMED = [topic for topic in Topic if topic not in {Topic.DAEMON, Topic.PATH}]
 
@@ -80,6 +80,12 @@ def test_half_a_surrogate_pair_is_not_asked_about():
         target(Question(Topic.VOLUME, "\ud800"))
 
 
+def test_the_events_that_answers_depend_on_are_part_of_a_lookup():
+    """These events and no others."""
+    assert unquote(events(42)) == '/events?since=42&filters={"type":["container","network"]}'
+    assert is_lookup("GET", events(42))
+
+
 def test_the_daemon_is_not_asked_about_paths():
     """It does not tell where links lead."""
     with pytest.raises(LookupFailedError, match="the daemon cannot tell about a path"):
@@ -112,6 +118,11 @@ def test_the_daemon_is_not_asked_about_paths():
         ("GET", "/services/x/logs"),
         ("GET", "/info/"),
         ("GET", "/infos"),
+        ("GET", "/events"),
+        ("GET", "/events?since=1"),
+        ("GET", events(1).replace("network", "image")),
+        ("GET", events(1) + "&until=2"),
+        ("GET", events(1).replace("=1&", "=x&")),
         ("GET", "x/info"),
         ("GET", ""),
     ],
