@@ -191,6 +191,9 @@ class ClientConnection(asyncio.Protocol):
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
+                case ToClient(data=data):
+                    if self._transport:
+                        self._transport.write(data)
                 case ToDaemon() | EndDaemon():
                     self._unsent.append(command)
                     self._send()
@@ -203,15 +206,13 @@ class ClientConnection(asyncio.Protocol):
                 case Tunnel():
                     self._begin_tunnel()
                 case _:
-                    self._tell_client(command)
+                    self._end(command)
         self._pace()
 
-    def _tell_client(self, command: ToClient | EndClient | Close | Abort) -> None:
+    def _end(self, command: EndClient | Close | Abort) -> None:
         if self._transport is None:
             return
         match command:
-            case ToClient(data=data):
-                self._transport.write(data)
             case EndClient():
                 self._end_client(self._transport)
             case Close(linger=linger):
