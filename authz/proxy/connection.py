@@ -353,14 +353,17 @@ class ClientConnection(asyncio.Protocol):
 
     def _pace(self) -> None:
         """Read from the client if it is of use, and set the timer of the phase."""
+        transport = self._transport
+        if transport is None:
+            return
         wants = self._exchange.wants_client and not self._daemon_full and not self._dialing
-        if self._transport and wants is not self._reading and not self._transport.is_closing():
+        if wants is not self._reading and not transport.is_closing():
             self._reading = wants
             if wants:
-                self._transport.resume_reading()
+                transport.resume_reading()
             else:
-                self._transport.pause_reading()
-        if self._transport and self._exchange.phase is not Phase.CLOSED:
+                transport.pause_reading()
+        if self._exchange.phase is not Phase.CLOSED:
             self._patience.wait(waiting_time(self._exchange))
 
     def _time_out(self) -> None:
