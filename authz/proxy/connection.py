@@ -195,6 +195,9 @@ class ClientConnection(asyncio.Protocol):
     def _do(self, commands: list[Command]) -> None:
         for command in commands:
             match command:
+                case ToClient(data=data):
+                    if self._transport:
+                        self._transport.write(data)
                 case ToDaemon() | EndDaemon():
                     self._unsent.append(command)
                     self._send()
@@ -207,15 +210,13 @@ class ClientConnection(asyncio.Protocol):
                 case Tunnel():
                     self._begin_tunnel()
                 case _:
-                    self._tell_client(command)
+                    self._end(command)
         self._pace()
 
-    def _tell_client(self, command: ToClient | EndClient | Close | Abort) -> None:
+    def _end(self, command: EndClient | Close | Abort) -> None:
         if self._transport is None:
             return
         match command:
-            case ToClient(data=data):
-                self._transport.write(data)
             case EndClient():
                 self._end_client(self._transport)
             case Close(linger=linger):
@@ -358,14 +359,17 @@ class ClientConnection(asyncio.Protocol):
 
     def _pace(self) -> None:
         """Read from the client if it is of use, and set the timer of the phase."""
+        transport = self._transport
+        if transport is None:
+            return
         wants = self._exchange.wants_client and not self._daemon_full and not self._dialing
-        if self._transport and wants is not self._reading and not self._transport.is_closing():
+        if wants is not self._reading and not transport.is_closing():
             self._reading = wants
             if wants:
-                self._transport.resume_reading()
+                transport.resume_reading()
             else:
-                self._transport.pause_reading()
-        if self._transport and self._exchange.phase is not Phase.CLOSED:
+                transport.pause_reading()
+        if self._exchange.phase is not Phase.CLOSED:
             self._patience.wait(waiting_time(self._exchange))
 
     def _time_out(self) -> None:

@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from authz.errors import Reason, RefusedError
 from authz.proxy.head import Headers
@@ -101,6 +102,10 @@ def certificates(tls: ssl.SSLObject | None) -> tuple[str, ...]:
     return (ssl.DER_cert_to_PEM_cert(der),) if der else ()
 
 
+_Names: TypeAlias = tuple[float, str | None, tuple[str, ...]]
+"""Until when they are believed, the account's name and those of its groups."""
+
+
 class Accounts:
     """Names of accounts and groups, looked up in a few threads and believed for a minute."""
 
@@ -115,23 +120,22 @@ class Accounts:
         self._clock = clock
         self._time_limit = time_limit
         self._room = threading.BoundedSemaphore(MOST_THREADS)
-        self._known: dict[Peer, tuple[float, PeerCredentials]] = {}
+        self._known: dict[tuple[int, tuple[int, ...]], _Names] = {}
 
     async def resolve(self, peer: Peer) -> PeerCredentials:
         """Return the peer with its names. Raises RefusedError (LOOKUP_FAILED)."""
         found = peer.credentials
         if found.problem or found.container:
             return found
-        key = Peer(replace(found, pid=0), peer.gids)
+        key = (found.uid, peer.gids)
         known = self._known.pop(key, None)
         if known is None or known[0] <= self._clock():
-            account, groups = await self._ask(found.uid, peer.gids)
-            named = replace(found, account=account, groups=groups)
-            known = (self._clock() + NAMES_LAST, named)
+            known = (self._clock() + NAMES_LAST, *await self._ask(*key))
         self._known[key] = known
         if len(self._known) > MOST_NAMES:
             del self._known[next(iter(self._known))]
-        return replace(known[1], pid=found.pid)
+        _, account, groups = known
+        return PeerCredentials(found.uid, found.gid, found.pid, account, groups)
 
     async def _ask(self, uid: int, gids: tuple[int, ...]) -> tuple[str | None, tuple[str, ...]]:
         loop = asyncio.get_running_loop()

@@ -85,9 +85,7 @@ class Exchange:
     @property
     def wants_client(self) -> bool:
         """Whether more of the client's bytes are of use now."""
-        if self.phase is Phase.VERDICT:
-            return False
-        if self.phase is Phase.DAEMON and self._received:
+        if self.phase is Phase.VERDICT or (self.phase is Phase.DAEMON and self._received):
             return len(self._cutter) < MOST_WAITING
         return True
 

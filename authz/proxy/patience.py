@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 from authz.proxy.exchange import Exchange, Phase
 
@@ -28,22 +29,30 @@ def waiting_time(exchange: Exchange) -> float | None:
 
 
 class Patience:
-    """A timer that goes on while the same is waited for, and begins anew for something else."""
+    """A timer that goes on while the same is waited for, and begins anew for something else.
+
+    A timer that runs already and ends in time is left alone: each request of a
+    connection would wind up another one, and cancel it.
+    """
 
     def __init__(self, over: Callable[[], None]) -> None:
         """Take what is called when the time is over."""
         self._over = over
         self._seconds: float | None = None
+        self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0
 
     def wait(self, seconds: float | None) -> None:
         """Wait for so long from now, unless that is what is waited for already."""
         if seconds == self._seconds:
             return
-        self.stop()
         self._seconds = seconds
-        if seconds is not None:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._end)
+        if seconds is None:
+            return
+        self._due = monotonic() + seconds
+        if self._timer is None or self._rings > self._due:
+            self._ring_at(self._due)
 
     def stop(self) -> None:
         """Wait for nothing."""
@@ -52,6 +61,18 @@ class Patience:
             self._timer.cancel()
             self._timer = None
 
+    def _ring_at(self, due: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._rings = due
+        self._timer = asyncio.get_running_loop().call_later(due - monotonic(), self._end)
+
     def _end(self) -> None:
-        self.stop()
+        self._timer = None
+        if self._seconds is None:
+            return
+        if self._due > monotonic():
+            self._ring_at(self._due)
+            return
+        self._seconds = None
         self._over()

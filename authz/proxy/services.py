@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from authz.docker.forward import Forward
 from authz.errors import Reason, RefusedError
@@ -46,19 +46,23 @@ class Services:
 
 async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Verdict:
     """Have a request judged and recorded, or its broken framing recorded. Raises nothing."""
-    head = command.head
-    raw = RawRequest("", "", door=Door.PROXY)
-    if head is not None:
-        raw = RawRequest(
-            head.method, head.target, head.headers, command.body, command.state, door=Door.PROXY
-        )
     problem = command.problem
     refusal = RefusedError(Reason.UNREADABLE_REQUEST, problem.detail) if problem else None
+    headers = command.head.headers if command.head else ()
     try:
-        evidence = await proofs(raw.headers) if proofs else Evidence()
+        evidence = await proofs(headers) if proofs else Evidence()
     except RefusedError as error:
-        return await services.refuse(raw, refusal or error)
-    raw = replace(raw, evidence=evidence)
+        return await services.refuse(_raw(command, Evidence()), refusal or error)
+    raw = _raw(command, evidence)
     if refusal is not None:
         return await services.refuse(raw, refusal)
     return await services.decide(raw)
+
+
+def _raw(command: Judge, evidence: Evidence) -> RawRequest:
+    head = command.head
+    if head is None:
+        return RawRequest("", "", evidence=evidence, door=Door.PROXY)
+    return RawRequest(
+        head.method, head.target, head.headers, command.body, command.state, evidence, Door.PROXY
+    )

@@ -10,8 +10,9 @@ copy. Each file of tests gets a process of its own. Tests that pull from a regis
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.clients import stand_ins
 from tests.clients.compare import Outcomes
@@ -50,15 +51,20 @@ def run(place: Place, chosen: Sequence[str]) -> Outcomes:
         command = place.inside(*mocha, f"--reporter-option=output={report}", file)
         # With this variable it uses DOCKER_HOST, and not a socket at a fixed place.
         place.run(command, {"DOCKER_SOCKET": "none"}, copy)
-        found |= dict(_read(file, report))
+        if not report.exists():
+            continue  # it broke off, and nothing is known
+        told = json.loads(report.read_text())
+        found |= dict(_read(file, told))
+        with place.log.open("a", encoding="utf-8") as log:
+            log.writelines(
+                f"FAILED {each['fullTitle']}: {each['err'].get('message')}\n"
+                for each in told["failures"]
+            )
     return found
 
 
-def _read(file: str, report: Path) -> Iterator[tuple[str, str]]:
-    """Read how each test of a file ended; where the whole of it broke off nothing is known."""
-    if not report.exists():
-        return
-    told = json.loads(report.read_text())
+def _read(file: str, told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Read how each test of a file ended."""
     for key, outcome in (("passes", "passed"), ("pending", "skipped"), ("failures", "failed")):
         for test in told[key]:
             yield f"{file}::{test['fullTitle']}", outcome

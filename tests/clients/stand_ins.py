@@ -32,7 +32,8 @@ class Agrees(socketserver.StreamRequestHandler):
 print("Reaper Started!")
 socketserver.ThreadingTCPServer(("", 8080), Agrees).serve_forever()
 """
-_LINKS = {"python": "python3", **dict.fromkeys(("nc", "ps", "top", "uptime", "wget"), "busybox")}
+_TOOLS = ("nc", "ps", "top", "uptime", "wget")
+_LINKS = {"./usr/bin/python": "python3", **{f"./usr/bin/{tool}": "busybox" for tool in _TOOLS}}
 _PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -40,14 +41,18 @@ def debian(daemon: Dockerd, names: Sequence[str], command: str = '["bash"]') -> 
     """Load a Debian with Python and bash under all the names."""
     changes = [word for line in (f"CMD {command}", _PATH) for word in ("--change", line)]
     buffer = io.BytesIO()
+    tree = engines.debian_with_python()
+    links = (
+        dict(_LINKS) if (tree / "bin").is_symlink() else {**_LINKS, "./bin/bash": "/usr/bin/bash"}
+    )
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.add(engines.debian_with_python(), ".")
+        archive.add(tree, ".")
         archive.add(Path("/bin/bash").resolve(), "./usr/bin/bash")
         for library in _libraries("/bin/bash"):
             archive.add(library.resolve(), f"./usr/lib/x86_64-linux-gnu/{library.name}")
         archive.add(images.BUSYBOX.resolve(), "./usr/bin/busybox")
-        for name, target in _LINKS.items():
-            link = tarfile.TarInfo(f"./usr/bin/{name}")
+        for name, target in links.items():
+            link = tarfile.TarInfo(name)
             link.type, link.linkname = tarfile.SYMTYPE, target
             archive.addfile(link)
     daemon.docker("import", *changes, "-", names[0], stdin=buffer.getvalue(), timeout=120)

@@ -186,7 +186,8 @@ def pytest(place: Place, chosen: Sequence[str], more: Mapping[str, str], *option
     place.log.write_bytes(b"")
     command = place.inside(
         place.folder / "venv/bin/python", "-m", "pytest", "-q", "--tb=short",
-        "-o", "addopts=", "-p", "no:cacheprovider", "-W", "default", "--timeout=60",
+        "-o", "addopts=", "-o", "xfail_strict=true", "-p", "no:cacheprovider", "-W", "default",
+        "--timeout=60",
         "--continue-on-collection-errors", f"--junitxml={report}", *options,
         *map(_pytest_name, chosen),
     )  # fmt: skip

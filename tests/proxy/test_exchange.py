@@ -13,7 +13,7 @@ from authz.proxy.commands import (
     Release,
     Tunnel,
 )
-from authz.proxy.exchange import Phase
+from authz.proxy.exchange import MOST_WAITING, Phase
 from authz.wire.raw import BodyState
 from tests.proxy.playbook import MAX_BODY, Play
 
@@ -511,6 +511,7 @@ def test_nothing_goes_out_without_a_judgement():
         play.exchange.judged(Forward("GET", "/info", (), b"", Plan()))
     assert play.exchange.from_daemon(b"x") == []
     assert play.exchange.daemon_ended() == []
+    assert play.exchange.from_client(b"x" * MOST_WAITING) == []
     assert not play.exchange.wants_client
 
 

@@ -32,3 +32,40 @@ async def test_the_same_wait_is_one_wait():
     patience.stop()
     await asyncio.sleep(0.03)
     assert over == [1]
+
+
+async def test_a_timer_that_runs_is_used_again():
+    """It rings for what was waited for before, and then at the right time."""
+    over: list[float] = []
+    patience = Patience(lambda: over.append(asyncio.get_running_loop().time()))
+    began = asyncio.get_running_loop().time()
+    patience.wait(0.05)
+    await asyncio.sleep(0.03)
+    patience.wait(None)
+    patience.wait(0.06)
+    await asyncio.sleep(0.04)
+    assert over == []
+    await asyncio.sleep(0.05)
+    assert len(over) == 1
+    assert over[0] - began >= 0.085
+
+
+async def test_a_shorter_wait_is_not_late():
+    """The timer that runs would end too late."""
+    over = []
+    patience = Patience(lambda: over.append(1))
+    patience.wait(60)
+    patience.wait(None)
+    patience.wait(0.01)
+    await asyncio.sleep(0.04)
+    assert over == [1]
+
+
+async def test_a_timer_that_nobody_waits_for_rings_for_nothing():
+    """What streams has all the time there is."""
+    over = []
+    patience = Patience(lambda: over.append(1))
+    patience.wait(0.01)
+    patience.wait(None)
+    await asyncio.sleep(0.03)
+    assert over == []
