@@ -71,8 +71,8 @@ class Lookups(Protocol):
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
 
-    def at_hand(self) -> Mapping[Question, Answer]:
-        """Return what can be told without asking anybody."""
+    def at_hand(self, questions: Questions) -> Mapping[Question, Answer]:
+        """Return the answers that can be given without asking anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class _Inquiry:
     """
 
     prepared: gate.Prepared
-    answers: dict[Question, Answer]
+    answers: dict[Question, Answer] = field(default_factory=dict)
     questions: Questions = ()
     facts: Facts = field(init=False)
 
@@ -300,8 +300,14 @@ class Runner:
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
         course.forward = gate.forward(prepared)
-        inquiry = _Inquiry(prepared, dict(self._parts.lookups.at_hand()))
+        inquiry = _Inquiry(prepared)
         inquiry.survey()
+        if inquiry.questions:
+            known = self._parts.lookups.at_hand(inquiry.questions)
+            inquiry.answers.update(known)
+            inquiry.questions = tuple([each for each in inquiry.questions if each not in known])
+            if not inquiry.questions:
+                inquiry.survey()
         return inquiry
 
     async def _ask_all(self, inquiry: _Inquiry) -> None:
