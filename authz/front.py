@@ -14,19 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
 from authz.config import DaemonTls, Listen, Settings, Tls, socket_path
 from authz.docker.forward import Forward
 from authz.errors import ConfigurationError
-from authz.identity.bearer import Bearer, Rules
 from authz.identity.certificate import Certificate, Revoked, read_revoked
 from authz.identity.chain import Method, anonymous
-from authz.identity.keys import KeyRing
 from authz.identity.peercred import peer
-from authz.lookups.jwks import KeySource
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.socket import listen
 from authz.policy.current import CurrentPolicy
@@ -35,6 +32,10 @@ from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, serve
 from authz.proxy.head import Headers
 from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared
 from authz.runner import Entrance
+
+if TYPE_CHECKING:
+    from authz.identity.bearer import Bearer
+    from authz.lookups.jwks import KeySource
 
 log = structlog.get_logger(__name__)
 
@@ -170,6 +171,11 @@ def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
     jwt = settings.identity.jwt
     if jwt is None:
         return None
+    # What checks tokens and fetches keys is half of all imports; few doors want tokens.
+    from authz.identity.bearer import Bearer, Rules  # noqa: PLC0415  see above
+    from authz.identity.keys import KeyRing  # noqa: PLC0415
+    from authz.lookups.jwks import KeySource  # noqa: PLC0415
+
     ring = KeyRing(time.monotonic)
     rules = Rules(
         jwt.issuer,
