@@ -24,18 +24,24 @@ from authz.errors import ConfigurationError
 from authz.identity.certificate import Certificate, Revoked, read_revoked
 from authz.identity.chain import Method, anonymous
 from authz.identity.peercred import peer
+from authz.lazy import later
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.socket import listen
 from authz.policy.current import CurrentPolicy
 from authz.proof import prove
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
 from authz.proxy.head import Headers
-from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared
-from authz.runner import Entrance
+from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared, log_stream
+from authz.proxy.outcome import Outcome
+from authz.runner import Entrance, Runner
 
 if TYPE_CHECKING:
-    from authz.identity.bearer import Bearer
-    from authz.lookups.jwks import KeySource
+    from authz.identity import bearer, keys
+    from authz.lookups import jwks
+else:  # with PyJWT and aiohttp a third of all imports, and few doors want tokens
+    bearer = later("authz.identity.bearer")
+    keys = later("authz.identity.keys")
+    jwks = later("authz.lookups.jwks")
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +141,25 @@ def signing(settings: Settings, passes: Passes) -> Callable[[Forward], Headers]:
     return lambda sent: ((HEADER, passes.issue(sent.method, sent.target, Errand.FORWARD)),)
 
 
+def recording(runner: Runner) -> Callable[[Outcome], None]:
+    """Return what is told how each request ended: the log has streams, the record all."""
+
+    def ended(outcome: Outcome) -> None:
+        log_stream(outcome)
+        if runner.records_outcomes:
+            runner.outcome(
+                outcome.request,
+                status=outcome.status,
+                object_id=outcome.created,
+                bytes_in=outcome.sent,
+                bytes_out=outcome.received,
+                duration_s=outcome.seconds,
+                ended=outcome.end.value,
+            )
+
+    return ended
+
+
 def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServer]:
     """Return a server for each listener. Raises ConfigurationError."""
     tokens = _tokens(settings)
@@ -146,7 +171,7 @@ def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServe
     ]
 
 
-def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entrance:
+def _entrance(opened: Opened, tokens: tuple[bearer.Bearer, jwks.KeySource] | None) -> Entrance:
     methods: list[Method] = []
     takes_tokens = False
     for name in opened.listen.identity:
@@ -167,17 +192,12 @@ def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entran
     return Entrance(tuple(methods), opened.policy, opened.listen.tenant)
 
 
-def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
+def _tokens(settings: Settings) -> tuple[bearer.Bearer, jwks.KeySource] | None:
     jwt = settings.identity.jwt
     if jwt is None:
         return None
-    # What checks tokens and fetches keys is half of all imports; few doors want tokens.
-    from authz.identity.bearer import Bearer, Rules  # noqa: PLC0415  see above
-    from authz.identity.keys import KeyRing  # noqa: PLC0415
-    from authz.lookups.jwks import KeySource  # noqa: PLC0415
-
-    ring = KeyRing(time.monotonic)
-    rules = Rules(
+    ring = keys.KeyRing(time.monotonic)
+    rules = bearer.Rules(
         jwt.issuer,
         jwt.audience,
         frozenset(jwt.algorithms),
@@ -187,8 +207,8 @@ def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
         jwt.groups,
         jwt.tenant,
     )
-    bearer = Bearer(rules, ring, time.time)
-    return bearer, KeySource(jwt.jwks, ring, bearer)
+    checks = bearer.Bearer(rules, ring, time.time)
+    return checks, jwks.KeySource(jwt.jwks, ring, checks)
 
 
 def _socket(each: Listen, opening: ExitStack) -> socket.socket:

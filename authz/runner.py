@@ -8,31 +8,30 @@ catches whatever goes wrong, because a defect of ours must refuse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Protocol
 
 import structlog
 
 from authz import gate
+from authz.audit.chain import Kind
 from authz.audit.record import Asked, AuditRecord, Mode
 from authz.audit.redaction import Redaction
-from authz.audit.sink import Sink
+from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
-from authz.facts.facts import Facts
-from authz.facts.questions import MISSING, Answer, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
+from authz.inquiry import Asker, Inquiry, Lookups
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
 from authz.policy.explain import SYSTEM_FAILURES
+from authz.recorder import Recorder, Sink
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
 
@@ -45,34 +44,13 @@ WRITING = 0.25
 MOST_IN_FLIGHT = 256
 """Questions that are answered at once; more are refused at once."""
 
-MOST_ROUNDS = 4
-"""An exec names its container, that its volumes, those a path of the host."""
-
-MOST_QUESTIONS = 128
-"""Look-ups for one request. An ordinary create needs two."""
-
-LOOKUPS_AT_ONCE = 16
-"""Look-ups of all requests together; further ones wait within their time."""
-
 _PASS = HEADER.lower()
-
-Questions = tuple[Question, ...]
 
 log = structlog.get_logger(__name__)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Lookups(Protocol):
-    """Whoever answers questions."""
-
-    async def answer(self, question: Question) -> Answer:
-        """Return the answer. Raises LookupFailedError where there is none."""
-
-    def at_hand(self, questions: Questions) -> Mapping[Question, Answer]:
-        """Return the answers that can be given without asking anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +66,11 @@ class Parts:
     limits: gate.Limits = field(default_factory=gate.Limits)
     metrics: Metrics = field(default_factory=Metrics)
     redaction: Redaction = field(default_factory=Redaction)
+    summary: Summary = field(default_factory=Summary)
+    allow_reads: bool = False
+    """Whether reads go on, unrecorded, while nothing can be written."""
+    outcomes: bool = True
+    """Whether it is recorded how requests ended."""
     now: Callable[[], datetime] = _now
 
 
@@ -109,33 +92,8 @@ class Entrance:
     before: Callable[[Evidence], Awaitable[None]] = _nothing
 
 
-@dataclass(slots=True)
-class _Inquiry:
-    """A request that is being surveyed: what was answered, and what is still open.
-
-    ``facts`` are those of the request once there are no ``questions``.
-    """
-
-    prepared: gate.Prepared
-    answers: dict[Question, Answer] = field(default_factory=dict)
-    questions: Questions = ()
-    facts: Facts = field(init=False)
-
-    def survey(self) -> None:
-        """Say what the request would do, or what must be asked. Raises RefusedError."""
-        found = gate.survey(self.prepared, self.answers)
-        if isinstance(found, Facts):
-            self.facts, self.questions = found, ()
-        else:
-            self.questions = found
-
-
 class Runner:
-    """Answers requests, each within its time, each with a record.
-
-    ``audit_problem`` says why the last record could not be written; it is
-    empty where it could.
-    """
+    """Answers requests, each within its time, each with a record."""
 
     def __init__(
         self,
@@ -146,16 +104,13 @@ class Runner:
     ) -> None:
         self._parts = parts
         self._entrance = Entrance(parts.methods, parts.policy)
-        self._writing_time = time_limit * WRITING
-        self._judging_time = time_limit - self._writing_time
+        self._judging_time = time_limit * (1 - WRITING)
         self._most_in_flight = most_in_flight
         self._in_flight = 0
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
-        self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
-        self._late: Future[None] | None = None
-        self.audit_problem = ""
+        self._asker = Asker(parts.lookups, parts.metrics)
+        self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
         """Judge one request. Raises nothing: whatever goes wrong refuses.
@@ -235,11 +190,51 @@ class Runner:
             reason=Reason.RULE if allowed else Reason.BAD_CREDENTIAL,
             policy=self._parts.policy.snapshot.digest,
         )
-        await self._write(record)
+        await self._recorder.write(record)
+
+    def outcome(  # noqa: PLR0913  what a door may know of an end; none needs all of it
+        self,
+        request: str,
+        *,
+        status: int | None = None,
+        object_id: str = "",
+        bytes_in: int | None = None,
+        bytes_out: int | None = None,
+        duration_s: float | None = None,
+        ended: str = "",
+        candidates: int = 1,
+    ) -> None:
+        """Record how a request ended that was let through. Waits for nothing, raises nothing.
+
+        ``request`` is the id of its decision; ``ended`` a word such as
+        ``complete`` or ``cut``. ``candidates`` says how many decisions it may
+        belong to, where that could not be told: it is marked as ambiguous then.
+        """
+        known = {
+            "status": status,
+            "object": object_id or None,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+            "took_us": None if duration_s is None else int(duration_s * 1e6),
+            "ended": ended or None,
+            "ambiguous": candidates if candidates > 1 else None,
+        }
+        members = {name: value for name, value in known.items() if value is not None}
+        self._recorder.tell(Kind.OUTCOME, {"id": request, **members})
+
+    @property
+    def records_outcomes(self) -> bool:
+        """Whether it is recorded how requests ended."""
+        return self._parts.outcomes
+
+    @property
+    def audit_problem(self) -> str:
+        """Why records cannot be written now; empty where they can."""
+        return self._recorder.problem
 
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
-        self._writer.shutdown(wait=False)
+        self._recorder.close()
 
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
@@ -280,7 +275,7 @@ class Runner:
                     if inquiry is None:
                         await entrance.before(course.raw.evidence)
                         inquiry = self._begin(course, entrance)
-                    await self._ask_all(inquiry)
+                    await self._asker.ask_all(inquiry)
             self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
@@ -292,77 +287,36 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    def _begin(self, course: gate.Course, entrance: Entrance) -> _Inquiry:
+    def _begin(self, course: gate.Course, entrance: Entrance) -> Inquiry:
         """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        course.forward = gate.forward(prepared)
-        inquiry = _Inquiry(prepared)
-        inquiry.survey()
-        if inquiry.questions:
-            known = self._parts.lookups.at_hand(inquiry.questions)
-            inquiry.answers.update(known)
-            inquiry.questions = tuple([each for each in inquiry.questions if each not in known])
-            if not inquiry.questions:
-                inquiry.survey()
-        return inquiry
-
-    async def _ask_all(self, inquiry: _Inquiry) -> None:
-        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
-        for _ in range(MOST_ROUNDS):
-            if not inquiry.questions:
-                return
-            if len(inquiry.answers) + len(inquiry.questions) > MOST_QUESTIONS:
-                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
-                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
-            inquiry.answers |= await self._asked(inquiry.questions)
-            inquiry.survey()
-        if inquiry.questions:
-            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
+        return self._asker.begin(prepared)
 
     @staticmethod
-    def _judge(course: gate.Course, inquiry: _Inquiry) -> None:
+    def _judge(course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak."""
         prepared, facts = inquiry.prepared, inquiry.facts
         course.facts = facts
+        course.forward = gate.forward(prepared, inquiry.answers)
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
-
-    async def _asked(self, questions: Questions) -> Mapping[Question, Answer]:
-        """Ask all of these at once; the first failure ends the others."""
-        if len(questions) == 1:  # no task for one
-            return {questions[0]: await self._ask(questions[0])}
-        tasks: dict[Question, asyncio.Task[Answer]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                for question in questions:
-                    tasks[question] = group.create_task(self._ask(question))
-        except* LookupFailedError as failures:
-            raise LookupFailedError(str(failures.exceptions[0])) from failures
-        return {question: task.result() for question, task in tasks.items()}
-
-    async def _ask(self, question: Question) -> Answer:
-        lookup = self._parts.metrics.lookup
-        async with self._room:
-            try:
-                answer = await self._parts.lookups.answer(question)
-            except LookupFailedError:
-                lookup(question.topic.value, "failed").inc()
-                raise
-        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
-        return answer
 
     async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
         """Write the record. A request without one is refused, whatever was decided."""
         try:
             verdict = course.verdict()
             took = int((perf_counter() - started) * 1e6)
-            await self._write(course.record(verdict, took, self._parts.redaction))
+            await self._recorder.write(course.record(verdict, took, self._parts.redaction))
         except AuditUnavailableError as error:
             log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
+            if self._parts.allow_reads and course.only_reads() and verdict.lets_through:
+                self._parts.metrics.unwritten.inc()
+                self._recorder.unrecorded()
+                return verdict
             reason, problem = Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
         except Exception:
             log.exception("request.record_failed", request=course.id)
@@ -372,40 +326,6 @@ class Runner:
         self._parts.metrics.unwritten.inc()
         course.refusal = RefusedError(reason, problem)
         return course.verdict()
-
-    async def _write(self, record: AuditRecord) -> None:
-        """Append, and remember whether that was possible. Raises AuditUnavailableError."""
-        try:
-            await self._append(record)
-        except AuditUnavailableError as error:
-            self.audit_problem = str(error)
-            raise
-        self.audit_problem = ""
-
-    async def _append(self, record: AuditRecord) -> None:
-        """Append, in a thread where that can wait for a disk.
-
-        INVARIANT: whoever is cancelled while he waits leaves the record to be
-        written. One that is too late is not written any more if the thread has
-        not begun with it; else the file may tell of a decision that was
-        refused, never the other way round. While one hangs, none is queued
-        behind it.
-        """
-        sink = self._parts.sink
-        if not sink.blocking:
-            sink.append(record)
-            return
-        if self._late is not None and not self._late.done():
-            raise AuditUnavailableError("an earlier record is still being written")
-        job = self._writer.submit(sink.append, record)
-        written = asyncio.wrap_future(job)
-        written.add_done_callback(_retrieve)
-        await asyncio.wait({written}, timeout=self._writing_time)
-        if not written.done():
-            if not job.cancel():
-                self._late = job
-            raise AuditUnavailableError("the record was not written in time")
-        written.result()
 
     def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
         door = course.raw.door.value
@@ -422,12 +342,6 @@ class Runner:
                 reason=verdict.reason.value,
                 enforced=verdict.enforced,
             )
-
-
-def _retrieve(written: asyncio.Future[None]) -> None:
-    """Take note of how a write ended, even where nobody waits for it any more."""
-    if not written.cancelled():
-        written.exception()
 
 
 _EVENTS = {Effect.DENY: "request.denied", Effect.REFUSE: "request.refused"}

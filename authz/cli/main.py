@@ -17,6 +17,7 @@ COMMANDS = {
     "try": "Judge what a docker command would send; nothing reaches a daemon.",
     "check": "Check a bundle or a pack; print every problem at once.",
     "test": "Run the tests of a bundle or a pack.",
+    "audit": "Verify, query and follow the audit log.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

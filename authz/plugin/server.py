@@ -20,6 +20,7 @@ import structlog
 from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
 from authz.plugin.connection import Answer, Answering, Call, Connection, Fault, answer
+from authz.plugin.outcomes import Outcomes
 from authz.plugin.protocol import (
     ACTIVATION,
     ALLOWED,
@@ -52,6 +53,7 @@ class PluginServer:
         self._sock = sock
         self._runner = runner
         self._max_body = max_body
+        self._outcomes = Outcomes()
         self._callers = frozenset({0, os.geteuid()})
         self._peers: dict[Connection, int | None] = {}
         self._server: asyncio.Server | None = None
@@ -85,8 +87,12 @@ class PluginServer:
         self._peers.pop(connection, None)
 
     def room(self, path: str) -> int:
-        """Keep questions, and one byte that tells of a longer one; nothing of anything else."""
-        return message_limit(self._max_body) + 1 if path == REQUEST else 0
+        """Keep questions, and one byte that tells of a longer one; nothing of anything else.
+
+        Of answers the end is recorded, where that is wanted.
+        """
+        wanted = path == REQUEST or (path == RESPONSE and self._runner.records_outcomes)
+        return message_limit(self._max_body) + 1 if wanted else 0
 
     def answer(self, connection: Connection, call: Call) -> Answer | Answering:
         """Answer what needs nobody else at once."""
@@ -100,6 +106,8 @@ class PluginServer:
             return self._half(call.fault) if call.fault else self._decide(call.document)
         if call.fault and call.path != RESPONSE:
             return _refusal(f"this {call.fault.problem}", call.fault.status)
+        if call.path == RESPONSE and 0 < len(call.document) <= message_limit(self._max_body):
+            asyncio.get_running_loop().call_soon(self._record, call.document)
         return _FIXED.get(call.path, _UNKNOWN)
 
     def failed(self, error: BaseException) -> Answer:
@@ -112,7 +120,17 @@ class PluginServer:
             raw = read_call(document, max_body=self._max_body)
         except RefusedError as error:
             return _written(self._runner.refuse(_unread(), error))
-        return _written(self._runner.decide(raw))
+        return _written(self._decided(raw))
+
+    async def _decided(self, raw: RawRequest) -> Verdict:
+        """Decide, and wait for the end of what is let through.
+
+        A look-up of our own comes back without a decision, and is not recorded.
+        """
+        verdict = await self._runner.decide(raw)
+        if self._runner.records_outcomes and verdict.lets_through and verdict.decision:
+            self._outcomes.asked(raw, verdict.id)
+        return verdict
 
     def _half(self, fault: Fault) -> Answering:
         """Refuse half a document."""
@@ -123,6 +141,20 @@ class PluginServer:
             reason = Reason.TIMEOUT if late else Reason.UNREADABLE_REQUEST
             refusal = RefusedError(reason, f"plugin message {fault.problem}")
         return _written(self._runner.refuse(_unread(), refusal), fault.status)
+
+    def _record(self, document: bytes) -> None:
+        """Record how a request ended; the answer to the daemon does not wait for it."""
+        found = self._outcomes.answered(document)
+        if found is not None:
+            self._runner.outcome(
+                found.request,
+                status=found.status,
+                object_id=found.object_id,
+                bytes_in=found.bytes_in,
+                bytes_out=found.bytes_out,
+                duration_s=found.seconds,
+                candidates=found.candidates,
+            )
 
 
 async def _written(

@@ -109,8 +109,9 @@ class Gate:
         return self._process.pid
 
     def records(self) -> list[dict[str, Any]]:
-        """Read the audit file; a line that is no JSON is an error."""
-        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        """Read the decisions of the audit file; a line that is no JSON is an error."""
+        found = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [record for record in found if record["kind"] == "decision"]
 
     def denied(self) -> list[dict[str, Any]]:
         """Return the records of what was not allowed."""

@@ -18,6 +18,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
+from authz.audit.chain import Kind
 from authz.errors import Reason
 from authz.facts.questions import Question, Topic
 from authz.identity.chain import anonymous
@@ -743,3 +744,19 @@ def test_a_privileged_container_cannot_be_entered(plugin):
     answer = plugin.ask(a_question(target="/v1.45/exec/e1/start", body={"Detach": True}))
 
     assert answer["Allow"] is False
+
+
+def test_how_a_request_ended_is_recorded(plugin):
+    """The daemon's second call finds the decision of the first, and waits for nothing."""
+    question = a_question("GET", "/_ping")
+    plugin.ask(question)
+    answer = {**question, "ResponseStatusCode": 200, "ResponseBody": "T0s="}
+
+    plugin.ask(answer, RESPONSE)
+    wait_for(lambda: plugin.sink.notes)
+    plugin.ask(answer, RESPONSE)
+    plugin.is_well()
+
+    ((kind, members),) = plugin.sink.notes
+    assert (kind, members["id"]) == (Kind.OUTCOME, plugin.sink.records[0].id)
+    assert (members["status"], members["bytes_out"]) == (200, 2)
