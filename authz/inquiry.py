@@ -1,15 +1,15 @@
-"""Puts the gate's questions to the look-ups, until the facts are complete.
+"""What is asked for one request, until nothing is left to ask.
 
-One request may ask much, and an answer can raise further questions, so all of it
-is bounded; the time is the runner's to bound.
+It drives ``gate.survey`` and whoever answers questions, and bounds how many may be
+asked and how often. It knows no time limit: that is the runner's.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from authz import gate
 from authz.errors import LookupFailedError, Reason, RefusedError
@@ -26,6 +26,8 @@ MOST_QUESTIONS = 128
 LOOKUPS_AT_ONCE = 16
 """Look-ups of all requests together; further ones wait within their time."""
 
+Questions: TypeAlias = tuple[Question, ...]
+
 
 class Lookups(Protocol):
     """Whoever answers questions."""
@@ -33,8 +35,8 @@ class Lookups(Protocol):
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
 
-    def at_hand(self) -> Mapping[Question, Answer]:
-        """Return what can be told without asking anybody."""
+    def at_hand(self, questions: Questions) -> Mapping[Question, Answer]:
+        """Return the answers that can be given without asking anybody."""
 
 
 @dataclass(slots=True)
@@ -45,8 +47,8 @@ class Inquiry:
     """
 
     prepared: gate.Prepared
-    answers: dict[Question, Answer]
-    questions: tuple[Question, ...] = ()
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    questions: Questions = ()
     facts: Facts = field(init=False)
 
     def survey(self) -> None:
@@ -58,21 +60,27 @@ class Inquiry:
             self.questions = found
 
 
-class Inquirer:
-    """Asks ``lookups``, and counts their answers in ``metrics``."""
+class Asker:
+    """Asks the questions of all requests."""
 
     def __init__(self, lookups: Lookups, metrics: Metrics) -> None:
         self._lookups = lookups
-        self._counted = metrics.lookups
+        self._metrics = metrics
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
     def begin(self, prepared: gate.Prepared) -> Inquiry:
-        """Survey a request with what is at hand; waits for nobody. Raises RefusedError."""
-        inquiry = Inquiry(prepared, dict(self._lookups.at_hand()))
+        """Survey a request by what is at hand, without waiting. Raises RefusedError."""
+        inquiry = Inquiry(prepared)
         inquiry.survey()
+        if inquiry.questions:
+            known = self._lookups.at_hand(inquiry.questions)
+            inquiry.answers.update(known)
+            inquiry.questions = tuple([each for each in inquiry.questions if each not in known])
+            if not inquiry.questions:
+                inquiry.survey()
         return inquiry
 
-    async def finish(self, inquiry: Inquiry) -> None:
+    async def ask_all(self, inquiry: Inquiry) -> None:
         """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
         for _ in range(MOST_ROUNDS):
             if not inquiry.questions:
@@ -85,8 +93,10 @@ class Inquirer:
         if inquiry.questions:
             raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
 
-    async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
+    async def _asked(self, questions: Questions) -> Mapping[Question, Answer]:
         """Ask all of these at once; the first failure ends the others."""
+        if len(questions) == 1:  # no task for one
+            return {questions[0]: await self._ask(questions[0])}
         tasks: dict[Question, asyncio.Task[Answer]] = {}
         try:
             async with asyncio.TaskGroup() as group:
@@ -97,13 +107,12 @@ class Inquirer:
         return {question: task.result() for question, task in tasks.items()}
 
     async def _ask(self, question: Question) -> Answer:
+        lookup = self._metrics.lookup
         async with self._room:
             try:
                 answer = await self._lookups.answer(question)
             except LookupFailedError:
-                self._counted.labels(question.topic.value, "failed").inc()
+                lookup(question.topic.value, "failed").inc()
                 raise
-        self._counted.labels(
-            question.topic.value, "missing" if answer is MISSING else "found"
-        ).inc()
+        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
         return answer

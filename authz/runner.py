@@ -25,7 +25,7 @@ from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
-from authz.inquiry import Inquirer, Inquiry, Lookups
+from authz.inquiry import Asker, Inquiry, Lookups
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
@@ -109,7 +109,7 @@ class Runner:
         self._in_flight = 0
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
-        self._inquirer = Inquirer(parts.lookups, parts.metrics)
+        self._asker = Asker(parts.lookups, parts.metrics)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
@@ -275,7 +275,7 @@ class Runner:
                     if inquiry is None:
                         await entrance.before(course.raw.evidence)
                         inquiry = self._begin(course, entrance)
-                    await self._inquirer.finish(inquiry)
+                    await self._asker.ask_all(inquiry)
             self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
@@ -294,7 +294,7 @@ class Runner:
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        return self._inquirer.begin(prepared)
+        return self._asker.begin(prepared)
 
     @staticmethod
     def _judge(course: gate.Course, inquiry: Inquiry) -> None:

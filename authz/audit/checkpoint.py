@@ -56,7 +56,7 @@ def checkpoint(
     """Return the members of a checkpoint: the chain stands at ``link``."""
     members = {
         "time": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "count": link.count,
+        "count": link.seq,
         "head": link.head,
         "next": promise.lines,
     }

@@ -27,9 +27,9 @@ class Lookups:
             return await self._paths.answer(question)
         return await self._known.answer(question)
 
-    def at_hand(self) -> Mapping[Question, Answer]:
-        """Return what can be told without asking anybody."""
-        return self._daemon.at_hand()
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Return the answers that can be given without asking anybody."""
+        return self._daemon.at_hand(questions)
 
     async def close(self) -> None:
         """Close the connections to the daemon."""

@@ -96,9 +96,10 @@ class DaemonLookups:
         except TimeoutError:
             raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
 
-    def at_hand(self) -> Mapping[Question, Answer]:
-        """Return what the daemon is, while that is believed."""
-        return self._known if self._daemon_until > self._clock() else _NOTHING
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Return what the daemon is, where that is asked and while it is believed."""
+        believed = _DAEMON in questions and self._daemon_until > self._clock()
+        return self._known if believed else _NOTHING
 
     async def close(self) -> None:
         """Close the connections."""
