@@ -177,7 +177,7 @@ def test_the_front_page_names_every_folder():
         **{name: f"{name}/README.md" for name in BUNDLES},
         **{name: f"packs/{name}/README.md" for name in PACKS},
     }
-    assert len(listed) == len(BUNDLES) + len(PACKS) == 28
+    assert len(listed) == len(BUNDLES) + len(PACKS) == 30
 
 
 SNIPPETS = [

@@ -106,6 +106,9 @@ class Overheard(Mapping[Question, Answer]):
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    """Read a body that was judged already, so that it is JSON or nothing."""
-    found = json.loads(body) if body else {}
+    """Read a body that was judged already; one that is no document makes nothing."""
+    try:
+        found = json.loads(body) if body else {}
+    except ValueError:
+        return {}
     return found if isinstance(found, dict) else {}

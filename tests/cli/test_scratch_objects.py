@@ -86,7 +86,7 @@ def test_a_secret_is_not_kept():
     assert objects[Question(Topic.SECRET, "db")] == {"ID": OBJECT_ID, "Spec": {"Name": "db"}}
 
 
-@pytest.mark.parametrize("body", [b"", b"[]"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"\x1f\x8b an archive"])
 def test_a_request_without_a_document_makes_nothing(body):
     """Whatever it was."""
     objects = ScratchObjects({})
