@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "Say why a recorded decision came out as it did.",
     "replay": "Say which recorded decisions would change under another policy.",
     "learn": "Write the least policy that allows what was recorded.",
+    "scan": "Judge what already runs, as if it were created now.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""
