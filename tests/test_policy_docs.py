@@ -1,6 +1,9 @@
 """The pages for authors of policies: whoever pastes what is in them gets what they say."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,49 @@ def test_there_are_thirty_tasks():
     """Numbered as they stand."""
     numbers = [int(name.split(".")[0]) for name in RECIPES]
     assert numbers == list(range(1, 31))
+
+
+INSTALL = "deploy/environment"
+"""What a step begins with that is done already where tests run."""
+
+
+def steps():
+    """Return each block of commands of the tutorial with what comes out below it."""
+    blocks = FENCE.findall((PAGES / "tutorial.md").read_text())
+    found = []
+    for kind, text in blocks:
+        if kind == "sh" and not text.startswith(INSTALL):
+            found.append((text, None))
+        elif kind == "text":
+            found[-1] = (found[-1][0], text)
+    return found
+
+
+def fits(expected, printed):
+    """Say whether an output is the one of the page; ``...`` is what the page leaves out."""
+    lines = [re.escape(line.rstrip()).replace(r"\.\.\.", ".*") for line in expected.splitlines()]
+    pattern = "\n".join(lines).replace("\n.*\n", "\n(?:.*\n)*?")
+    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.splitlines()))
+
+
+def test_the_tutorial_can_be_pasted(tmp_path):
+    """From first to last, in one shell, and each step prints what stands below it."""
+    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    folder = str(Path(sys.executable).parent)
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    mark = "--- end of a step ---"
+    script = "".join(f"{text}echo; echo '{mark}'\n" for text, _ in steps())
+    done = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True, cwd=tmp_path, env=env, check=False
+    )
+    printed = done.stdout.split(f"\n{mark}\n")
+    assert done.stderr == ""
+    assert len(printed) == len(steps()) + 1
+    for (text, expected), output in zip(steps(), printed, strict=False):
+        assert expected is None or fits(expected, output.rstrip("\n")), f"{text}\n{output}"
+
+
+def test_every_command_of_the_tutorial_is_shown_with_its_answer():
+    """A newcomer must see whether it went well."""
+    assert len(steps()) >= 10
+    assert [text for text, expected in steps() if expected is None] == []
