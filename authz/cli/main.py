@@ -24,12 +24,14 @@ COMMANDS = {
     "uninstall": "Take the plugin or the proxy away again.",
     "doctor": "Look for holes and weak settings around a daemon.",
     "audit": "Verify, query and follow the audit log.",
+    "scan": "Judge what already runs, as if it were created now.",
+    "import": "Make a bundle out of another gate's settings.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""
 
-MODULES = {"try": "try_it", "test": "run_tests"}
-"""Commands whose module has another name: ``try`` is a keyword, ``test`` a collector's prey."""
+MODULES = {"try": "try_it", "test": "run_tests", "import": "import_policy"}
+"""Modules with another name: ``try`` and ``import`` are keywords, ``test`` a collector's prey."""
 
 
 class LazyGroup(click.Group):

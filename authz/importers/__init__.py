@@ -1,0 +1,1 @@
+"""Policies of other gates, as bundles; and what of them cannot be carried over."""

@@ -1,0 +1,1 @@
+"""What already runs, judged as if it were created now."""

@@ -1,0 +1,97 @@
+"""The pages for authors of policies: whoever pastes what is in them gets what they say."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from authz.policy.bundle import load_bundle
+from authz.policy.case_file import load_cases
+from authz.policy.snapshot import compile_snapshot
+from authz.proof import run, untested
+from tests.policies import a_bundle
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "policies"
+PACKS = 'packs = ["core", "sockets", "pss-baseline"]\n'
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def recipes():
+    """Return the recipes of the cookbook by their heading."""
+    parts = re.split(r"^### ", (PAGES / "cookbook.md").read_text(), flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0]: dict(FENCE.findall(part)) for part in parts}
+
+
+RECIPES = recipes()
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_does_what_it_says(name, tmp_path):
+    """Its rows load, its cases pass, and each of its rows settles one of them."""
+    blocks = RECIPES[name]
+    files = {"tests.toml": blocks["toml"]}
+    root = a_bundle(tmp_path, policy=blocks["csv"], people="", bundle=PACKS, files=files)
+    bundle = load_bundle(root)
+    told = [each.message for each in bundle.warnings if "nobody holds" not in each.message]
+    assert told == []
+    snapshot = compile_snapshot(bundle)
+    results = [run(case, snapshot) for case in load_cases(root / "tests.toml")]
+    assert [each.complaint for each in results if each.complaint] == []
+    assert [row.id for row in untested(results, bundle)] == []
+    assert {each.case.expect.value for each in results} >= {"allow", "deny"}
+
+
+def test_there_are_thirty_tasks():
+    """Numbered as they stand."""
+    numbers = [int(name.split(".")[0]) for name in RECIPES]
+    assert numbers == list(range(1, 31))
+
+
+INSTALL = "deploy/environment"
+"""What a step begins with that is done already where tests run."""
+
+
+def steps():
+    """Return each block of commands of the tutorial with what comes out below it."""
+    blocks = FENCE.findall((PAGES / "tutorial.md").read_text())
+    found = []
+    for kind, text in blocks:
+        if kind == "sh" and not text.startswith(INSTALL):
+            found.append((text, None))
+        elif kind == "text":
+            found[-1] = (found[-1][0], text)
+    return found
+
+
+def fits(expected, printed):
+    """Say whether an output is the one of the page; ``...`` is what the page leaves out."""
+    lines = [re.escape(line.rstrip()).replace(r"\.\.\.", ".*") for line in expected.splitlines()]
+    pattern = "\n".join(lines).replace("\n.*\n", "\n(?:.*\n)*?")
+    return re.fullmatch(pattern, "\n".join(line.rstrip() for line in printed.splitlines()))
+
+
+def test_the_tutorial_can_be_pasted(tmp_path):
+    """From first to last, in one shell, and each step prints what stands below it."""
+    (tmp_path / "policies").symlink_to(ROOT / "policies")
+    folder = str(Path(sys.executable).parent)
+    env = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    mark = "--- end of a step ---"
+    script = "".join(f"{text}echo; echo '{mark}'\n" for text, _ in steps())
+    done = subprocess.run(
+        ["bash"], input=script, capture_output=True, text=True, cwd=tmp_path, env=env, check=False
+    )
+    printed = done.stdout.split(f"\n{mark}\n")
+    assert done.stderr == ""
+    assert len(printed) == len(steps()) + 1
+    for (text, expected), output in zip(steps(), printed, strict=False):
+        assert expected is None or fits(expected, output.rstrip("\n")), f"{text}\n{output}"
+
+
+def test_every_command_of_the_tutorial_is_shown_with_its_answer():
+    """A newcomer must see whether it went well."""
+    assert len(steps()) >= 10
+    assert [text for text, expected in steps() if expected is None] == []
