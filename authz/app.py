@@ -24,6 +24,8 @@ from authz.config import Settings, socket_path
 from authz.facts.known import PROTECTED, FactSettings
 from authz.facts.paths import clean
 from authz.front import Front
+from authz.grant_file import this_boot
+from authz.granting import Around, Granting
 from authz.heartbeat import Heartbeat, notify
 from authz.identity.certificate import daemon_certificate
 from authz.identity.chain import anonymous
@@ -37,6 +39,8 @@ from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
 from authz.policy.current import CurrentPolicy
+from authz.policy.grants import Grants
+from authz.policy.vocabulary import vocabulary
 from authz.proof import prove
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import ProxyServer, Shared
@@ -62,6 +66,7 @@ class Ground:
 
     settings: Settings
     policy: CurrentPolicy
+    grants: Grants
     passes: Passes
     sink: Sink
     sockets: dict[str, Listening]
@@ -75,7 +80,8 @@ def opened(settings: Settings) -> Iterator[Ground]:
     Raises ConfigurationError and PolicyError, with nothing left behind.
     """
     with ExitStack() as opening:
-        policy = CurrentPolicy(settings.policy, prove)
+        grants = Grants(this_boot().count)
+        policy = CurrentPolicy(settings.policy, prove, grants)
         passes = Passes(load_key(settings.pass_key))
         sink = Sink(settings.audit.path, settings.audit.durability)
         opening.callback(sink.close)
@@ -87,8 +93,8 @@ def opened(settings: Settings) -> Iterator[Ground]:
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        proxy = opening.enter_context(front.opened(settings, policy))
-        yield Ground(settings, policy, passes, sink, sockets, proxy)
+        proxy = opening.enter_context(front.opened(settings, policy, grants))
+        yield Ground(settings, policy, grants, passes, sink, sockets, proxy)
 
 
 async def run(ground: Ground) -> None:
@@ -117,6 +123,7 @@ async def run(ground: Ground) -> None:
     )
     operator = Operator(runner, ground.policy, lookups, metrics, mode)
     operator.also_reload(ground.front.further, ground.front.renew)
+    granting = _granting(ground, operator, metrics)
     daemon = Daemon(settings.daemon, tls=outward)
     shared = Shared(
         runner,
@@ -131,17 +138,31 @@ async def run(ground: Ground) -> None:
         sock = ground.sockets[PLUGIN].sock
         servers.append(PluginServer(sock, runner, max_body=limits.max_body))
     if ADMIN in ground.sockets:
-        duties = Duties(operator.ready, metrics.text, operator.reload, operator.note)
+        duties = Duties(operator.ready, metrics.text, operator.reload, operator.note, granting)
         servers.append(AdminServer(ground.sockets[ADMIN].sock, duties))
     try:
-        await _serve(servers, operator)
+        await _serve(servers, operator, granting)
     finally:
         daemon.close()
         await lookups.close()
         runner.close()
 
 
-async def _serve(servers: list[Server], operator: Operator) -> None:
+def _granting(ground: Ground, operator: Operator, metrics: Metrics) -> Granting:
+    granting = Granting(
+        Around(
+            ground.grants,
+            lambda: vocabulary(ground.policy.snapshot.bundle.groups),
+            operator.note_grant,
+            metrics,
+            ground.settings.grants,
+        )
+    )
+    operator.also_warn(granting.warnings)
+    return granting
+
+
+async def _serve(servers: list[Server], operator: Operator, granting: Granting) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -155,6 +176,7 @@ async def _serve(servers: list[Server], operator: Operator) -> None:
             group.create_task(operator.watch_engine()),
             group.create_task(operator.reload_on(hangups)),
             group.create_task(operator.watch_files()),
+            group.create_task(granting.watch()),
         ]
         try:
             for server in servers:
@@ -199,6 +221,8 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own.append(Path(settings.audit.path).parent)
     if settings.pass_key is not None:
         own.append(settings.pass_key)
+    if settings.grants is not None:
+        own.append(settings.grants)
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
     found = (_on_the_host(path, settings.host_root) for path in own)

@@ -30,6 +30,7 @@ from authz.lookups.jwks import KeySource
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.socket import listen
 from authz.policy.current import CurrentPolicy
+from authz.policy.grants import Grants
 from authz.proof import prove
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
 from authz.proxy.head import Headers
@@ -104,18 +105,20 @@ class Front:
 
 
 @contextmanager
-def opened(settings: Settings, policy: CurrentPolicy) -> Iterator[Front]:
+def opened(
+    settings: Settings, policy: CurrentPolicy, grants: Grants | None = None
+) -> Iterator[Front]:
     """Open the sockets, and close them again whatever happens.
 
-    ``policy`` judges where a listener names no other. Raises ConfigurationError
-    and PolicyError.
+    ``policy`` judges where a listener names no other; ``grants`` lie over all.
+    Raises ConfigurationError and PolicyError.
     """
     daemon_tls = settings.daemon_tls
     outward = Renewable(lambda: _outward(daemon_tls)) if daemon_tls else None
     found: list[Opened] = []
     with ExitStack() as opening:
         for each in settings.proxy.listen if settings.proxy else ():
-            own = CurrentPolicy(each.policy, prove) if each.policy else policy
+            own = CurrentPolicy(each.policy, prove, grants) if each.policy else policy
             sock = _socket(each, opening)
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))
             if each.insecure:

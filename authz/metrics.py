@@ -68,7 +68,15 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-
+        self.grants = Gauge(
+            "dockgate_grants", "Grants for a while that are in force.", registry=self.registry
+        )
+        self.grant_events = Counter(
+            "dockgate_grant_events",
+            "Grants that were given, revoked, or expired.",
+            ("event",),
+            registry=self.registry,
+        )
         self.connections = Gauge(
             "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
         )

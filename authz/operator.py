@@ -60,6 +60,7 @@ class Operator:
     ) -> None:
         self._further: Sequence[CurrentPolicy] = ()
         self._renew: Callable[[], None] = lambda: None
+        self._also_warn: Callable[[], list[str]] = list
         self._runner = runner
         self._policy = policy
         self._lookups = lookups
@@ -75,6 +76,10 @@ class Operator:
         self._further = further
         self._renew = renew
 
+    def also_warn(self, warnings: Callable[[], list[str]]) -> None:
+        """Let ``/readyz`` tell more than what is known here."""
+        self._also_warn = warnings
+
     async def ready(self) -> Answer:
         """Say whether requests can be judged: 200, or 503 where nothing can be recorded.
 
@@ -89,7 +94,7 @@ class Operator:
             "mode": self._mode.value,
             "policy": self._policy.snapshot.digest,
             "daemon": version or None,
-            "warnings": [*filter(None, problems), *self._warnings(version)],
+            "warnings": [*filter(None, problems), *self._warnings(version), *self._also_warn()],
         }
         return Answer(503 if self._runner.audit_problem else 200, document)
 
@@ -147,14 +152,12 @@ class Operator:
         Only root has a name here: to look up another one can take for ever.
         """
         method, _, target = what.partition(" ")
-        identity = Identity(
-            f"user:#{peer.uid}" if peer.uid else "user:root",
-            proof=Proof.PEER,
-            uid=peer.uid,
-            gid=peer.gid,
-            pid=peer.pid,
-        )
-        await self._runner.note(Asked(method, target), identity, allowed=allowed)
+        await self._runner.note(Asked(method, target), _identity(peer), allowed=allowed)
+
+    async def note_grant(self, peer: Peer | None, event: Mapping[str, str]) -> None:
+        """Record what became of a grant, and by whom. Raises AuditUnavailableError."""
+        identity = _identity(peer) if peer else None
+        await self._runner.note(None, identity, allowed=True, kind="grant", event=event)
 
     async def watch_engine(self) -> None:
         """Wait for the daemon, and say once which it is and what that means."""
@@ -186,6 +189,11 @@ class Operator:
     def _warnings(self, version: str) -> list[str]:
         shadow = SHADOW if self._mode is Mode.SHADOW else ""
         return [warning for warning in (engine_warning(version), shadow) if warning]
+
+
+def _identity(peer: Peer) -> Identity:
+    name = f"user:#{peer.uid}" if peer.uid else "user:root"
+    return Identity(name, proof=Proof.PEER, uid=peer.uid, gid=peer.gid, pid=peer.pid)
 
 
 def engine_warning(version: str) -> str:

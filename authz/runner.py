@@ -194,8 +194,20 @@ class Runner:
                 course.identity = gate.authenticate(raw, entrance.methods, entrance.tenant)
         return await self._conclude(course, entrance or self._entrance)
 
-    async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
-        """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""
+    async def note(
+        self,
+        request: Asked | None,
+        identity: Identity | None,
+        *,
+        allowed: bool,
+        kind: str = "",
+        event: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record what was asked of Dockgate itself, or what happened by itself.
+
+        ``event`` says what happened, for a record of another ``kind`` than a
+        decision. Raises AuditUnavailableError.
+        """
         record = AuditRecord(
             id=self._ids.next(),
             time=self._parts.now(),
@@ -204,6 +216,8 @@ class Runner:
             enforced=True,
             identity=identity,
             asked=request,
+            context=event or {},
+            kind=kind,
             verdict=Effect.ALLOW if allowed else Effect.REFUSE,
             reason=Reason.RULE if allowed else Reason.BAD_CREDENTIAL,
             policy=self._parts.policy.snapshot.digest,

@@ -15,6 +15,8 @@ NAMES = {
     "dockgate_audit_failures": ("counter", set()),
     "dockgate_policy_reloads": ("counter", {"outcome"}),
     "dockgate_proxy_connections": ("gauge", set()),
+    "dockgate_grants": ("gauge", set()),
+    "dockgate_grant_events": ("counter", {"event"}),
 }
 """Dashboards and alerts of other people read these: names and labels are only ever added."""
 
@@ -29,6 +31,8 @@ def counted() -> Metrics:
     metrics.passes.labels("admitted").inc()
     metrics.unwritten.inc()
     metrics.reloads.labels("done").inc()
+    metrics.grants.set(1)
+    metrics.grant_events.labels("granted").inc()
     return metrics
 
 

@@ -351,3 +351,27 @@ async def test_changed_files_are_read_again(site, tmp_path, monkeypatch):
 
     assert one.policy.snapshot.digest == before[0]
     assert [each["event"] for each in logged] == ["policy.files_changed", "policy.reloaded"]
+
+
+async def test_a_grant_is_a_record_of_its_own_kind(site):
+    """What became of it and by whom; an end by itself is nobody's doing."""
+    found = site()
+    event = {"event": "granted", "grant": "01J"}
+
+    await found.operator.note_grant(ROOT, event)
+    await found.operator.note_grant(None, event)
+
+    first, second = found.sink.records
+    assert (first.kind, first.context, first.asked) == ("grant", event, None)
+    assert first.identity.subject == "user:root"
+    assert second.identity is None
+
+
+async def test_readiness_tells_of_what_others_warn_of(site):
+    """Such as grants in force."""
+    found = site()
+    found.operator.also_warn(lambda: ["user:alice is granted container.exec"])
+
+    assert (await found.operator.ready()).document["warnings"] == [
+        "user:alice is granted container.exec"
+    ]

@@ -67,6 +67,8 @@ class AuditRecord:
     detail: str = ""
     policy: str = ""
     took_us: int = 0
+    kind: str = ""
+    """What it is, if it is no decision on a request, such as ``grant``."""
     redaction: Redaction = field(default_factory=Redaction, compare=False, repr=False)
 
 
@@ -90,8 +92,8 @@ def asked(
 def as_json(record: AuditRecord) -> dict[str, Any]:
     """Return the members that every program sees: audit, ``decide`` and ``explain`` alike.
 
-    What is not known is null. Only ``body_sha256``, ``detail`` and a fact's
-    ``error`` and ``looked_up`` are absent instead.
+    What is not known is null. Only ``body_sha256``, ``kind``, ``detail`` and a
+    fact's ``error`` and ``looked_up`` are absent instead.
     """
     document = {
         "id": record.id,
@@ -108,6 +110,8 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
         "policy": record.policy or None,
         "took_us": record.took_us,
     }
+    if record.kind:
+        document["kind"] = record.kind
     if record.detail:
         document["detail"] = record.redaction.text(record.detail)
     return document
@@ -171,7 +175,7 @@ def _fact(outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
         "fact": redaction.text(str(outcome.fact)),
         "verdict": outcome.word or "deny",
         "row": row.id if row else None,
-        "at": f"{row.location.file}:{row.location.line}" if row else None,
+        "at": row.at if row else None,
         "message": row.message if row else "",
     }
     if outcome.error:

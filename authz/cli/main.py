@@ -20,6 +20,9 @@ COMMANDS = {
     "install": "Install as the daemon's plugin, or as its front proxy.",
     "uninstall": "Take the plugin or the proxy away again.",
     "doctor": "Look for holes and weak settings around a daemon.",
+    "grant": "Let somebody do something for a while, on the record.",
+    "grants": "List what is granted now.",
+    "revoke": "End a grant now.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""
