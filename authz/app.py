@@ -16,10 +16,9 @@ from typing import TypeAlias
 
 import structlog
 
-from authz import front, gate
+from authz import front, gate, keeping
 from authz.admin.server import AdminServer, Duties
 from authz.audit.record import Mode
-from authz.audit.sink import STANDARD_OUTPUT, Sink
 from authz.config import Settings, socket_path
 from authz.facts.known import PROTECTED, FactSettings
 from authz.facts.paths import clean
@@ -29,6 +28,7 @@ from authz.granting import Around, Granting
 from authz.heartbeat import Heartbeat, notify
 from authz.identity.certificate import daemon_certificate
 from authz.identity.chain import anonymous
+from authz.keeping import Kept
 from authz.lookups.answers import Lookups
 from authz.lookups.daemon import DaemonLookups
 from authz.lookups.lookup_pass import Passes, load_key
@@ -68,7 +68,7 @@ class Ground:
     policy: CurrentPolicy
     grants: Grants
     passes: Passes
-    sink: Sink
+    kept: Kept
     sockets: dict[str, Listening]
     front: Front
 
@@ -83,8 +83,7 @@ def opened(settings: Settings) -> Iterator[Ground]:
         grants = Grants(this_boot().count)
         policy = CurrentPolicy(settings.policy, prove, grants)
         passes = Passes(load_key(settings.pass_key))
-        sink = Sink(settings.audit.path, settings.audit.durability)
-        opening.callback(sink.close)
+        kept = opening.enter_context(keeping.opened(settings.audit))
         wanted = _wanted(settings)
         sockets = activated(wanted)
         for listening in sockets.values():
@@ -94,7 +93,7 @@ def opened(settings: Settings) -> Iterator[Ground]:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
         proxy = opening.enter_context(front.opened(settings, policy, grants))
-        yield Ground(settings, policy, grants, passes, sink, sockets, proxy)
+        yield Ground(settings, policy, grants, passes, kept, sockets, proxy)
 
 
 async def run(ground: Ground) -> None:
@@ -103,7 +102,8 @@ async def run(ground: Ground) -> None:
     metrics = Metrics()
     mode = Mode(settings.mode)
     protected = _protected(settings, ground.front.paths)
-    limits = gate.Limits(facts=FactSettings(protected=protected))
+    pin_images = settings.proxy is not None and settings.proxy.pin_images
+    limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
     outward = ground.front.daemon_tls
     lookups = Lookups(
         DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None),
@@ -115,7 +115,11 @@ async def run(ground: Ground) -> None:
             policy=ground.policy,
             lookups=lookups,
             passes=ground.passes,
-            sink=ground.sink,
+            sink=ground.kept.sink,
+            redaction=ground.kept.redaction,
+            summary=ground.kept.summary,
+            allow_reads=ground.kept.allow_reads,
+            outcomes=ground.kept.outcomes,
             mode=mode,
             limits=limits,
             metrics=metrics,
@@ -132,6 +136,7 @@ async def run(ground: Ground) -> None:
         Accounts(),
         limits.max_body,
         front.signing(settings, ground.passes),
+        front.recording(runner),
     )
     servers: list[Server] = [*front.servers(ground.front, settings, shared)]
     if PLUGIN in ground.sockets:
@@ -217,8 +222,7 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
     own = [*_wanted(settings).values(), *further]
     if settings.daemon.startswith("unix:"):
         own.append(socket_path(settings.daemon))
-    if settings.audit.path != STANDARD_OUTPUT:
-        own.append(Path(settings.audit.path).parent)
+    own += keeping.paths(settings.audit)
     if settings.pass_key is not None:
         own.append(settings.pass_key)
     if settings.grants is not None:

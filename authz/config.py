@@ -53,10 +53,27 @@ class Plugin(Section):
 
 
 class Audit(Section):
-    """``[audit]``: where every decision is written, and how durably."""
+    """``[audit]``: where every decision is written, how durably, and what is kept."""
 
     path: str = "/var/log/dockgate/audit.jsonl"
-    durability: Literal["write", "fsync"] = "write"
+    durability: Literal["write", "interval", "fsync"] = "write"
+    interval_ms: int = Field(default=100, ge=10, le=60_000)
+    on_failure: Literal["refuse", "allow-reads"] = "refuse"
+    outcomes: bool = True
+    most_refusals: float = Field(default=5, ge=0)
+    """A second and caller; further ones are summed up. 0: all are written."""
+    digest_key: Path | None = None
+    """Key file of the digests that stand for secrets; beside ``path`` without one."""
+    checkpoint_key: Path | None = None
+    checkpoints: Path | None = None
+    checkpoint_lines: int = Field(default=1000, ge=1)
+    checkpoint_seconds: float = Field(default=60, gt=0)
+    rotate_mib: int = Field(default=256, ge=0)
+    rotate_hours: float = Field(default=0, ge=0)
+    compress: bool = True
+    keep_files: int = Field(default=0, ge=0)
+    keep_days: float = Field(default=0, ge=0)
+    keep_mib: int = Field(default=0, ge=0)
 
 
 class Admin(Section):
@@ -126,6 +143,8 @@ class Proxy(Section):
     """``[proxy]``: the front proxy."""
 
     listen: list[Listen] = Field(min_length=1)
+    pin_images: bool = False
+    """Create containers by the image id that was judged, whatever its tag means by then."""
 
 
 class DaemonTls(Section):
@@ -297,11 +316,19 @@ def _absolute(settings: Settings, start: Path) -> Settings:
     if settings.grants:
         update["grants"] = start / settings.grants
     update["host_root"] = start / settings.host_root
-    if settings.audit.path != "-":
-        update["audit"] = settings.audit.model_copy(
-            update={"path": str(start / settings.audit.path)}
-        )
+    update["audit"] = _absolute_audit(settings.audit, start)
     return settings.model_copy(update=update)
+
+
+def _absolute_audit(audit: Audit, start: Path) -> Audit:
+    update: dict[str, Any] = {
+        name: start / path
+        for name in ("digest_key", "checkpoint_key", "checkpoints")
+        if (path := getattr(audit, name)) is not None
+    }
+    if audit.path != "-":
+        update["path"] = str(start / audit.path)
+    return audit.model_copy(update=update)
 
 
 def _absolute_listen(listen: Listen, start: Path) -> Listen:

@@ -34,8 +34,9 @@ from authz.policy.grants import Grants
 from authz.proof import prove
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
 from authz.proxy.head import Headers
-from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared
-from authz.runner import Entrance
+from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared, log_stream
+from authz.proxy.outcome import Outcome
+from authz.runner import Entrance, Runner
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +136,25 @@ def signing(settings: Settings, passes: Passes) -> Callable[[Forward], Headers]:
     if settings.plugin is None and settings.pass_key is None:
         return lambda _: ()
     return lambda sent: ((HEADER, passes.issue(sent.method, sent.target, Errand.FORWARD)),)
+
+
+def recording(runner: Runner) -> Callable[[Outcome], None]:
+    """Return what is told how each request ended: the log has streams, the record all."""
+
+    def ended(outcome: Outcome) -> None:
+        log_stream(outcome)
+        if runner.records_outcomes:
+            runner.outcome(
+                outcome.request,
+                status=outcome.status,
+                object_id=outcome.created,
+                bytes_in=outcome.sent,
+                bytes_out=outcome.received,
+                duration_s=outcome.seconds,
+                ended=outcome.end.value,
+            )
+
+    return ended
 
 
 def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServer]:

@@ -25,6 +25,7 @@ from authz.errors import Reason, RefusedError
 from authz.facts import build
 from authz.facts.facts import Facts
 from authz.facts.known import FactSettings
+from authz.facts.pins import pins
 from authz.facts.questions import Answers, Question
 from authz.identity.chain import Method, identify
 from authz.identity.identity import Identity
@@ -36,10 +37,14 @@ from authz.wire.raw import Door, RawRequest
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the gate is ready to read. ``max_body`` counts decoded bytes."""
+    """What the gate is ready to read, and how it sends on. ``max_body`` counts decoded bytes.
+
+    ``pin_images`` says that a create is sent on with the id of the image that was judged.
+    """
 
     max_body: int = 256 * 1024
     facts: FactSettings = field(default_factory=FactSettings)
+    pin_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,10 @@ class Course:
             self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
         )
 
+    def only_reads(self) -> bool:
+        """Say whether the request was read and changes nothing, and reveals no secret."""
+        return self.request is not None and self.request.operation.risk == "read"
+
     def record(self, verdict: Verdict, took_us: int, redaction: Redaction) -> AuditRecord:
         """Return what is written down; ``took_us`` in microseconds."""
         return AuditRecord(
@@ -198,11 +207,16 @@ def prepare(
     return Prepared(raw, request, identity, snapshot, limits)
 
 
-def forward(prepared: Prepared) -> Forward | None:
-    """Return what to send on if the request is let through; None where a door changes nothing."""
+def forward(prepared: Prepared, answers: Answers) -> Forward | None:
+    """Return what to send on if the request is let through; None where a door changes nothing.
+
+    What was judged by an answer goes on by its id, where the daemon takes one.
+    Raises RefusedError where an answer has none.
+    """
     if prepared.raw.door is not Door.PROXY:
         return None
-    return written(prepared.raw, prepared.request)
+    found = pins(prepared.request, answers, images=prepared.limits.pin_images)
+    return written(prepared.raw, prepared.request, found)
 
 
 def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]:

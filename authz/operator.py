@@ -152,12 +152,19 @@ class Operator:
         Only root has a name here: to look up another one can take for ever.
         """
         method, _, target = what.partition(" ")
-        await self._runner.note(Asked(method, target), _identity(peer), allowed=allowed)
+        identity = Identity(
+            f"user:#{peer.uid}" if peer.uid else "user:root",
+            proof=Proof.PEER,
+            uid=peer.uid,
+            gid=peer.gid,
+            pid=peer.pid,
+        )
+        await self._runner.note(Asked(method, target), identity, allowed=allowed)
 
     async def note_grant(self, peer: Peer | None, event: Mapping[str, str]) -> None:
         """Record what became of a grant, and by whom. Raises AuditUnavailableError."""
-        identity = _identity(peer) if peer else None
-        await self._runner.note(None, identity, allowed=True, kind="grant", event=event)
+        who = {"uid": str(peer.uid), "pid": str(peer.pid)} if peer else {}
+        await self._runner.note_grant({**event, **who})
 
     async def watch_engine(self) -> None:
         """Wait for the daemon, and say once which it is and what that means."""
@@ -189,11 +196,6 @@ class Operator:
     def _warnings(self, version: str) -> list[str]:
         shadow = SHADOW if self._mode is Mode.SHADOW else ""
         return [warning for warning in (engine_warning(version), shadow) if warning]
-
-
-def _identity(peer: Peer) -> Identity:
-    name = f"user:#{peer.uid}" if peer.uid else "user:root"
-    return Identity(name, proof=Proof.PEER, uid=peer.uid, gid=peer.gid, pid=peer.pid)
 
 
 def engine_warning(version: str) -> str:

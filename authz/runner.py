@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,13 +18,14 @@ from typing import Protocol
 import structlog
 
 from authz import gate
+from authz.audit.chain import Kind
 from authz.audit.record import Asked, AuditRecord, Mode
 from authz.audit.redaction import Redaction
-from authz.audit.sink import Sink
+from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
 from authz.facts.facts import Facts
-from authz.facts.questions import MISSING, Answer, Question
+from authz.facts.questions import MISSING, Answer, Answers, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
@@ -33,6 +33,7 @@ from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
 from authz.policy.explain import SYSTEM_FAILURES
+from authz.recorder import Recorder, Sink
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
 
@@ -55,6 +56,8 @@ LOOKUPS_AT_ONCE = 16
 """Look-ups of all requests together; further ones wait within their time."""
 
 _PASS = HEADER.lower()
+
+Questions = tuple[Question, ...]
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +86,11 @@ class Parts:
     limits: gate.Limits = field(default_factory=gate.Limits)
     metrics: Metrics = field(default_factory=Metrics)
     redaction: Redaction = field(default_factory=Redaction)
+    summary: Summary = field(default_factory=Summary)
+    allow_reads: bool = False
+    """Whether reads go on, unrecorded, while nothing can be written."""
+    outcomes: bool = True
+    """Whether it is recorded how requests ended."""
     now: Callable[[], datetime] = _now
 
 
@@ -105,11 +113,7 @@ class Entrance:
 
 
 class Runner:
-    """Answers requests, each within its time, each with a record.
-
-    ``audit_problem`` says why the last record could not be written; it is
-    empty where it could.
-    """
+    """Answers requests, each within its time, each with a record."""
 
     def __init__(
         self,
@@ -120,15 +124,13 @@ class Runner:
     ) -> None:
         self._parts = parts
         self._entrance = Entrance(parts.methods, parts.policy)
-        self._writing_time = time_limit * WRITING
-        self._judging_time = time_limit - self._writing_time
+        self._judging_time = time_limit * (1 - WRITING)
         self._most_in_flight = most_in_flight
         self._in_flight = 0
+        parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
-        self._late: Future[None] | None = None
-        self.audit_problem = ""
+        self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
         """Judge one request. Raises nothing: whatever goes wrong refuses.
@@ -143,11 +145,11 @@ class Runner:
         if self._in_flight >= self._most_in_flight:
             problem = "too many questions are in flight"
             return await self.refuse(raw, RefusedError(Reason.OVERLOADED, problem))
-        self._enter(1)
+        self._in_flight += 1
         try:
             return await self._conclude(self._course(raw), entrance)
         finally:
-            self._enter(-1)
+            self._in_flight -= 1
 
     async def still(
         self, standing: gate.Standing, evidence: Evidence, entrance: Entrance
@@ -194,20 +196,8 @@ class Runner:
                 course.identity = gate.authenticate(raw, entrance.methods, entrance.tenant)
         return await self._conclude(course, entrance or self._entrance)
 
-    async def note(
-        self,
-        request: Asked | None,
-        identity: Identity | None,
-        *,
-        allowed: bool,
-        kind: str = "",
-        event: Mapping[str, str] | None = None,
-    ) -> None:
-        """Record what was asked of Dockgate itself, or what happened by itself.
-
-        ``event`` says what happened, for a record of another ``kind`` than a
-        decision. Raises AuditUnavailableError.
-        """
+    async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
+        """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""
         record = AuditRecord(
             id=self._ids.next(),
             time=self._parts.now(),
@@ -216,24 +206,62 @@ class Runner:
             enforced=True,
             identity=identity,
             asked=request,
-            context=event or {},
-            kind=kind,
             verdict=Effect.ALLOW if allowed else Effect.REFUSE,
             reason=Reason.RULE if allowed else Reason.BAD_CREDENTIAL,
             policy=self._parts.policy.snapshot.digest,
         )
-        await self._write(record)
+        await self._recorder.write(record)
+
+    async def note_grant(self, event: Mapping[str, str]) -> None:
+        """Record what became of a grant. Raises AuditUnavailableError."""
+        await self._recorder.state(Kind.GRANT, {"id": self._ids.next(), **event})
+
+    def outcome(  # noqa: PLR0913  what a door may know of an end; none needs all of it
+        self,
+        request: str,
+        *,
+        status: int | None = None,
+        object_id: str = "",
+        bytes_in: int | None = None,
+        bytes_out: int | None = None,
+        duration_s: float | None = None,
+        ended: str = "",
+        candidates: int = 1,
+    ) -> None:
+        """Record how a request ended that was let through. Waits for nothing, raises nothing.
+
+        ``request`` is the id of its decision; ``ended`` a word such as
+        ``complete`` or ``cut``. ``candidates`` says how many decisions it may
+        belong to, where that could not be told: it is marked as ambiguous then.
+        """
+        known = {
+            "status": status,
+            "object": object_id or None,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+            "took_us": None if duration_s is None else int(duration_s * 1e6),
+            "ended": ended or None,
+            "ambiguous": candidates if candidates > 1 else None,
+        }
+        members = {name: value for name, value in known.items() if value is not None}
+        self._recorder.tell(Kind.OUTCOME, {"id": request, **members})
+
+    @property
+    def records_outcomes(self) -> bool:
+        """Whether it is recorded how requests ended."""
+        return self._parts.outcomes
+
+    @property
+    def audit_problem(self) -> str:
+        """Why records cannot be written now; empty where they can."""
+        return self._recorder.problem
 
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
-        self._writer.shutdown(wait=False)
+        self._recorder.close()
 
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
-
-    def _enter(self, more: int) -> None:
-        self._in_flight += more
-        self._parts.metrics.in_flight.set(self._in_flight)
 
     async def _let_back_in(self, raw: RawRequest, token: str) -> gate.Verdict:
         """Admit a look-up of our own. It takes no room: somebody in flight waits for it."""
@@ -250,15 +278,36 @@ class Runner:
         started = perf_counter()
         if course.refusal is None:
             await self._judge_guarded(course, entrance)
+        if self._parts.sink.blocking:
+            await asyncio.sleep(0)  # as before any wait
         verdict = await self._recorded(course, started)
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
-        """Judge within the time; whatever goes wrong becomes the course's refusal."""
+        """Judge within the time; whatever goes wrong becomes the course's refusal.
+
+        INVARIANT: what waits for nobody is judged without a pause, and before
+        the first wait there is one ``asyncio.sleep(0)``, so that a door needs no
+        task up to there.
+        """
         try:
+            open_questions: Questions = ()
+            if entrance.before is _nothing:
+                prepared = self._prepared(course, entrance)
+                found = gate.survey(prepared, {})
+                if isinstance(found, Facts):
+                    self._judge(course, prepared, {}, found)
+                    return
+                open_questions = found
+            await asyncio.sleep(0)
             async with asyncio.timeout(self._judging_time):
-                await self._judge(course, entrance)
+                if not open_questions:
+                    await entrance.before(course.raw.evidence)
+                    prepared = self._prepared(course, entrance)
+                answers: dict[Question, Answer] = {}
+                facts = await self._facts(prepared, answers, open_questions)
+                self._judge(course, prepared, answers, facts)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -269,24 +318,34 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    async def _judge(self, course: gate.Course, entrance: Entrance) -> None:
-        """Take the request through the gate, noting on the way what is known of it."""
-        await entrance.before(course.raw.evidence)
+    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+        """Take the request into the gate, noting on the way what is known of it."""
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        course.forward = gate.forward(prepared)
-        course.facts = await self._facts(prepared)
-        course.context = gate.context(prepared, course.facts, course.began)
-        course.decision = gate.judge(course.identity, course.facts, course.context, snapshot)
+        return prepared
 
-    async def _facts(self, prepared: gate.Prepared) -> Facts:
-        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
-        answers: dict[Question, Answer] = {}
+    @staticmethod
+    def _judge(
+        course: gate.Course, prepared: gate.Prepared, answers: Answers, facts: Facts
+    ) -> None:
+        """Let the policy speak."""
+        course.facts = facts
+        course.forward = gate.forward(prepared, answers)
+        course.context = gate.context(prepared, facts, course.began)
+        course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
+
+    async def _facts(
+        self, prepared: gate.Prepared, answers: dict[Question, Answer], first: Questions
+    ) -> Facts:
+        """Ask until nothing is left to ask, and fill in the answers.
+
+        Raises LookupFailedError, or RefusedError.
+        """
         for _ in range(MOST_ROUNDS):
-            found = gate.survey(prepared, answers)
+            found = first if first and not answers else gate.survey(prepared, answers)
             if isinstance(found, Facts):
                 return found
             if len(answers) + len(found) > MOST_QUESTIONS:
@@ -325,9 +384,13 @@ class Runner:
         try:
             verdict = course.verdict()
             took = int((perf_counter() - started) * 1e6)
-            await self._write(course.record(verdict, took, self._parts.redaction))
+            await self._recorder.write(course.record(verdict, took, self._parts.redaction))
         except AuditUnavailableError as error:
             log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
+            if self._parts.allow_reads and course.only_reads() and verdict.lets_through:
+                self._parts.metrics.unwritten.inc()
+                self._recorder.unrecorded()
+                return verdict
             reason, problem = Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
         except Exception:
             log.exception("request.record_failed", request=course.id)
@@ -337,40 +400,6 @@ class Runner:
         self._parts.metrics.unwritten.inc()
         course.refusal = RefusedError(reason, problem)
         return course.verdict()
-
-    async def _write(self, record: AuditRecord) -> None:
-        """Append, and remember whether that was possible. Raises AuditUnavailableError."""
-        try:
-            await self._append(record)
-        except AuditUnavailableError as error:
-            self.audit_problem = str(error)
-            raise
-        self.audit_problem = ""
-
-    async def _append(self, record: AuditRecord) -> None:
-        """Append, in a thread where that can wait for a disk.
-
-        INVARIANT: whoever is cancelled while he waits leaves the record to be
-        written. One that is too late is not written any more if the thread has
-        not begun with it; else the file may tell of a decision that was
-        refused, never the other way round. While one hangs, none is queued
-        behind it.
-        """
-        sink = self._parts.sink
-        if not sink.blocking:
-            sink.append(record)
-            return
-        if self._late is not None and not self._late.done():
-            raise AuditUnavailableError("an earlier record is still being written")
-        job = self._writer.submit(sink.append, record)
-        written = asyncio.wrap_future(job)
-        written.add_done_callback(_retrieve)
-        await asyncio.wait({written}, timeout=self._writing_time)
-        if not written.done():
-            if not job.cancel():
-                self._late = job
-            raise AuditUnavailableError("the record was not written in time")
-        written.result()
 
     def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
         door = course.raw.door.value
@@ -387,12 +416,6 @@ class Runner:
                 reason=verdict.reason.value,
                 enforced=verdict.enforced,
             )
-
-
-def _retrieve(written: asyncio.Future[None]) -> None:
-    """Take note of how a write ended, even where nobody waits for it any more."""
-    if not written.cancelled():
-        written.exception()
 
 
 _EVENTS = {Effect.DENY: "request.denied", Effect.REFUSE: "request.refused"}

@@ -6,7 +6,9 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from authz.audit.chain import Kind
 from authz.audit.record import AuditRecord
 from authz.errors import AuditUnavailableError
 from authz.facts.questions import MISSING, Answer, Question, Topic
@@ -58,6 +60,9 @@ class ScriptedSink:
     go: threading.Event = field(default_factory=threading.Event)
     records: list[AuditRecord] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
+    notes: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
+    problem: str = ""
+    commits: int = 0
 
     def __post_init__(self) -> None:
         """Write at once, unless a test holds it up."""
@@ -71,6 +76,16 @@ class ScriptedSink:
         if self.fault is not None:
             raise self.fault
         self.records.append(record)
+
+    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
+        """Keep a note, when it may."""
+        if self.fault is not None:
+            raise self.fault
+        self.notes.append((kind, members))
+
+    def commit(self) -> None:
+        """Count."""
+        self.commits += 1
 
     def close(self) -> None:
         """Do nothing."""

@@ -162,7 +162,13 @@ async def test_it_answers_until_a_signal_says_to_end(settings, tmp_path):
     assert ready[0] == 200
     assert ready[1]["status"] == "degraded"
     assert "the daemon cannot be asked" in ready[1]["warnings"][0]
-    assert len((tmp_path / "audit.jsonl").read_text().splitlines()) == 1
+    recorded = (tmp_path / "audit.jsonl").read_text().splitlines()
+    assert [json.loads(line)["kind"] for line in recorded] == [
+        "started",
+        "decision",
+        "stopped",
+        "checkpoint",
+    ]
     assert [line["event"] for line in logs] == ["service.started", "service.stopped"]
 
 

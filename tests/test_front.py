@@ -21,7 +21,10 @@ from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import Shared
+from authz.proxy.outcome import End, Outcome
 from authz.proxy.upstream import Daemon
+from authz.runner import Parts, Runner
+from tests.fakes import ScriptedLookups, ScriptedSink
 
 JWT = {
     "issuer": "https://issuer.example",
@@ -231,3 +234,27 @@ def test_a_daemon_behind_tls_is_known_by_its_files(policy, files):
         before = opened.daemon_tls()
         opened.renew()
         assert opened.daemon_tls() is not before
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_the_record_has_how_each_request_ended(policy, wanted):
+    """Where it is wanted; the log has streams in any case."""
+    sink = ScriptedSink()
+    parts = Parts((anonymous,), policy, ScriptedLookups(), Passes(b"k" * 32), sink, outcomes=wanted)
+    runner = Runner(parts)
+
+    with capture_logs() as logs:
+        front.recording(runner)(Outcome("id-1", 101, 3, 5, 0.5, End.CLIENT, taken_over=True))
+    runner.close()
+
+    assert [log["event"] for log in logs] == ["stream.closed"]
+    assert [members for _, members in sink.notes] == [
+        {
+            "id": "id-1",
+            "status": 101,
+            "bytes_in": 3,
+            "bytes_out": 5,
+            "took_us": 500_000,
+            "ended": "client",
+        }
+    ] * wanted

@@ -16,6 +16,7 @@ from authz.policy.decision import Effect
 from authz.policy.snapshot import compile_snapshot
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
+from tests.builders import a_stored_container, answers
 from tests.policies import a_bundle
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -155,7 +156,7 @@ def forwarded(snapshot, body, door, mode=Mode.ENFORCE):
     """Drive a create through the gate up to what is sent on."""
     one = course(snapshot, body, mode)
     one.raw = replace(one.raw, door=door)
-    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot))
+    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot), {})
     return one.verdict()
 
 
@@ -168,6 +169,27 @@ def test_what_is_let_through_is_sent_on(snapshot):
     assert verdict.standing.identity == ALICE
     assert verdict.standing.raw.body == b""
     assert forwarded(snapshot, b'{"Image":"nginx"}', Door.PLUGIN).forward is None
+
+
+def test_what_was_looked_up_is_sent_on_by_its_id(snapshot):
+    """The plugin's door changes nothing."""
+    raw = RawRequest("POST", "/v1.47/containers/web/start", door=Door.PROXY)
+    found = answers(container={"web": a_stored_container()})
+    prepared = gate.prepare(raw, ALICE, snapshot)
+
+    assert gate.forward(prepared, found).target == f"/v1.47/containers/{'4b' * 32}/start"
+    assert gate.forward(replace(prepared, raw=replace(raw, door=Door.PLUGIN)), found) is None
+
+
+def test_images_are_pinned_by_a_setting(snapshot):
+    """Not without it: people read names in lists."""
+    raw = RawRequest("POST", "/containers/create", JSON, b'{"Image":"nginx"}', door=Door.PROXY)
+    found = answers(image={"nginx": {"Id": "sha256:" + "1c" * 32}})
+    prepared = gate.prepare(raw, ALICE, snapshot)
+    pinning = replace(prepared, limits=gate.Limits(pin_images=True))
+
+    assert gate.forward(prepared, found).body == b'{"Image":"nginx"}'
+    assert gate.forward(pinning, found).body == b'{"Image":"sha256:%s"}' % (b"1c" * 32)
 
 
 def test_what_is_denied_is_not_sent_on(snapshot):
@@ -207,7 +229,7 @@ def test_what_was_not_described_cannot_stand(snapshot):
     """There would be nothing to judge again."""
     one = course(snapshot, b'{"Image":"nginx"}')
     one.raw = replace(one.raw, door=Door.PROXY)
-    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot))
+    one.forward = gate.forward(gate.prepare(one.raw, ALICE, snapshot), {})
     one.facts = None
 
     assert one.verdict().standing is None

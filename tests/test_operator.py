@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from authz import operator as operator_module
 from authz.admin.server import Peer
+from authz.audit.chain import Kind
 from authz.audit.record import Mode
 from authz.errors import AuditUnavailableError, ConfigurationError, LookupFailedError, Reason
 from authz.facts.questions import MISSING, Question, Topic
@@ -361,10 +362,11 @@ async def test_a_grant_is_a_record_of_its_own_kind(site):
     await found.operator.note_grant(ROOT, event)
     await found.operator.note_grant(None, event)
 
-    first, second = found.sink.records
-    assert (first.kind, first.context, first.asked) == ("grant", event, None)
-    assert first.identity.subject == "user:root"
-    assert second.identity is None
+    (kind, first), (_, second) = found.sink.notes
+    assert kind is Kind.GRANT
+    assert (first["grant"], first["uid"], first["pid"]) == ("01J", "0", "4711")
+    assert first["id"] < second["id"]
+    assert "uid" not in second
 
 
 async def test_readiness_tells_of_what_others_warn_of(site):

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from authz import gate, runner
+from authz.audit.chain import Kind
 from authz.audit.record import Asked, Mode
 from authz.audit.sink import Sink
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
@@ -86,11 +87,21 @@ def bench(policy):
     """Return a way to set a runner up; its thread is let go of at the end."""
     made: list[Bench] = []
 
-    def build(*, sink=None, mode=Mode.ENFORCE, script=None, hanging=(), methods=(), **limits):
+    def build(  # noqa: PLR0913  a test names what it needs
+        *,
+        sink=None,
+        mode=Mode.ENFORCE,
+        script=None,
+        hanging=(),
+        methods=(),
+        allow_reads=False,
+        **limits,
+    ):
         lookups = ScriptedLookups(script or {}, frozenset(hanging))
         sink = sink or ScriptedSink()
         passes = Passes(b"k" * KEY_BYTES)
         parts = Parts(methods or (anonymous,), policy, lookups, passes, sink, mode)
+        parts = replace(parts, allow_reads=allow_reads)
         made.append(Bench(Runner(parts, **limits), parts, lookups, sink, passes))
         return made[-1]
 
@@ -340,7 +351,7 @@ async def test_the_record_is_there_before_the_answer(bench, tmp_path):
 
     verdict = await one.runner.decide(CREATE)
 
-    line = json.loads((tmp_path / "audit.jsonl").read_text())
+    line = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-1])
     sink.close()
     assert (line["id"], line["verdict"]) == (verdict.id, "allow")
 
@@ -365,6 +376,54 @@ async def test_without_a_record_nothing_is_allowed(bench, blocking):
         1,
     )
     assert (allowed.effect, one.runner.audit_problem) == (Effect.ALLOW, "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "goes_on"),
+    [
+        (PING, True),
+        (CREATE, False),
+        (PRIVILEGED, False),
+        (RawRequest("GET", "/v1.45/nonsense"), False),
+    ],
+)
+async def test_reads_may_go_on_without_a_record(bench, request_, goes_on):
+    """Where that is set, and they are counted: what changes something waits for the disk."""
+    one = bench(sink=ScriptedSink(fault=AuditUnavailableError("disk full")), allow_reads=True)
+
+    with capture_logs():
+        verdict = await one.runner.decide(request_)
+    one.sink.fault = None
+    await one.runner.decide(PING)
+
+    assert verdict.lets_through is goes_on
+    assert one.counted("audit_failures_total") == 1
+    assert [(kind, members["count"]) for kind, members in one.sink.notes] == (
+        [(Kind.UNRECORDED, 1)] if goes_on else []
+    )
+
+
+async def test_an_outcome_is_a_second_record(bench):
+    """With what is known of it, and marked where it may belong to another."""
+    one = bench()
+
+    one.runner.outcome("id-1", status=201, object_id="c0ffee", duration_s=0.25, ended="whole")
+    one.runner.outcome("id-2", bytes_in=0, bytes_out=7, candidates=2)
+
+    assert one.runner.records_outcomes
+    assert one.sink.notes == [
+        (
+            Kind.OUTCOME,
+            {
+                "id": "id-1",
+                "status": 201,
+                "object": "c0ffee",
+                "took_us": 250_000,
+                "ended": "whole",
+            },
+        ),
+        (Kind.OUTCOME, {"id": "id-2", "bytes_in": 0, "bytes_out": 7, "ambiguous": 2}),
+    ]
 
 
 @pytest.mark.parametrize("blocking", [False, True])

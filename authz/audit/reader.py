@@ -1,48 +1,128 @@
-"""Reads an audit file back, and says where a line is not a record.
+"""Reads audit files back, also closed and compressed ones, and says where a line is no record.
 
-It trusts nothing about the file: whoever reads an audit wants to know what is
-wrong with it, not to be stopped by it.
+It trusts nothing about the files: whoever reads an audit wants to know what is
+wrong with it, not to be stopped by it. It holds one line at a time.
 """
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from gzip import GzipFile
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from authz.audit.chain import Kind
+from authz.audit.rotation import family, first_of, opened
 from authz.errors import ConfigurationError
+
+LONGEST_LINE = 4 * 1024 * 1024
+"""Bytes of a line that is read; a longer one is no record."""
+
+TORN = "is torn: the line has no end"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the file, counted from 1.
+    """One line of a file, counted from 1.
 
     ``record`` has the members that ``authz.audit.record.as_json`` wrote; it is
-    empty where ``problem`` says what is wrong with the line.
+    empty where ``problem`` says what is wrong with the line. ``text`` is the
+    line itself, with its line feed.
     """
 
     line: int
     record: Mapping[str, Any]
     problem: str = ""
+    text: bytes = field(default=b"", compare=False, repr=False)
+    path: Path = field(default=Path(), compare=False)
+
+    @property
+    def kind(self) -> str:
+        """What the line tells; records of before there was a chain are decisions."""
+        return str(self.record.get("kind", Kind.DECISION)) if self.record else ""
 
 
-def read(path: Path) -> Iterator[Entry]:
-    """Yield every line of the file in order. Raises ConfigurationError if it cannot be opened."""
+Stream: TypeAlias = IO[bytes] | GzipFile
+
+
+def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
+    """Yield every line of the files in order. Raises ConfigurationError if one cannot be opened."""
+    for path in (paths,) if isinstance(paths, Path) else paths:
+        try:
+            with opened(path) as stream:
+                yield from _entries(path, stream)
+        except OSError as error:
+            problem = error.strerror or "is not a whole gzip file"
+            raise ConfigurationError(f"audit {path}: cannot be read: {problem}") from None
+
+
+def decisions(paths: Path | Iterable[Path]) -> Iterator[Mapping[str, Any]]:
+    """Yield the decisions of the files in order, and leave out all that is no decision.
+
+    Raises ConfigurationError if a file cannot be opened.
+    """
+    for entry in read(paths):
+        if entry.kind == Kind.DECISION:
+            yield entry.record
+
+
+def whole(paths: Iterable[Path]) -> list[Path]:
+    """Return the files with the closed ones that belong to them, in the order of their lines.
+
+    A closed file that is named stands for itself. Raises ConfigurationError.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        try:
+            closed = [] if _is_closed(path) else family(path)
+        except OSError as error:
+            raise ConfigurationError(f"audit {path}: cannot be read: {error.strerror}") from None
+        members = dict.fromkeys([*closed, path] if path.exists() or not closed else closed)
+        found |= members
+    return sorted(found, key=_begin)
+
+
+def _is_closed(path: Path) -> bool:
+    return first_of(path) is not None
+
+
+def _begin(path: Path) -> tuple[int, str]:
+    """Return the number of the first line of a file; one that has none comes first."""
+    first = next(read(path), None)
+    number = first.record.get("seq") if first else None
+    return (number if isinstance(number, int) else 0), str(path)
+
+
+def _entries(path: Path, stream: Stream) -> Iterator[Entry]:
+    number = 0
     try:
-        with path.open("rb") as lines:
-            for number, text in enumerate(lines, 1):
-                yield _entry(number, text)
-    except OSError as error:
-        raise ConfigurationError(f"audit {path}: cannot be read: {error.strerror}") from None
+        while text := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(text) > LONGEST_LINE:
+                _skip(stream)
+                yield Entry(number, {}, f"is longer than {LONGEST_LINE} bytes", path=path)
+            else:
+                yield _entry(path, number, text)
+    except (EOFError, zlib.error):
+        yield Entry(number + 1, {}, "cannot be read: the compressed file is broken", path=path)
 
 
-def _entry(number: int, text: bytes) -> Entry:
+def _skip(stream: Stream) -> None:
+    """Read to the end of a line that is too long."""
+    while (text := stream.readline(LONGEST_LINE)) and not text.endswith(b"\n"):
+        pass
+
+
+def _entry(path: Path, number: int, text: bytes) -> Entry:
     if not text.endswith(b"\n"):
-        return Entry(number, {}, "is torn: the line has no end")
+        return Entry(number, {}, TORN, text, path)
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):
-        return Entry(number, {}, "is not JSON")
-    if not isinstance(record, dict) or not isinstance(record.get("id"), str):
-        return Entry(number, {}, "is JSON but no record")
-    return Entry(number, record)
+        return Entry(number, {}, "is not JSON", text, path)
+    if not isinstance(record, dict) or not isinstance(record.get("kind", record.get("id")), str):
+        return Entry(number, {}, "is JSON but no record", text, path)
+    return Entry(number, record, "", text, path)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from authz.audit.redaction import Redaction
@@ -67,8 +68,6 @@ class AuditRecord:
     detail: str = ""
     policy: str = ""
     took_us: int = 0
-    kind: str = ""
-    """What it is, if it is no decision on a request, such as ``grant``."""
     redaction: Redaction = field(default_factory=Redaction, compare=False, repr=False)
 
 
@@ -92,8 +91,8 @@ def asked(
 def as_json(record: AuditRecord) -> dict[str, Any]:
     """Return the members that every program sees: audit, ``decide`` and ``explain`` alike.
 
-    What is not known is null. Only ``body_sha256``, ``kind``, ``detail`` and a
-    fact's ``error`` and ``looked_up`` are absent instead.
+    What is not known is null. Only ``body_sha256``, ``detail`` and a fact's
+    ``error`` and ``looked_up`` are absent instead.
     """
     document = {
         "id": record.id,
@@ -110,8 +109,6 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
         "policy": record.policy or None,
         "took_us": record.took_us,
     }
-    if record.kind:
-        document["kind"] = record.kind
     if record.detail:
         document["detail"] = record.redaction.text(record.detail)
     return document
@@ -120,12 +117,68 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
 def line(record: AuditRecord) -> bytes:
     """Return the record as one line of ASCII, the line feed included.
 
-    All that could move a cursor or end a line is escaped by JSON.
+    All that could move a cursor or end a line is escaped by JSON. The line is
+    what JSON makes of ``as_json``; it is put together here, because most of its
+    pieces were in a line before.
     """
-    return _ENCODER.encode(as_json(record)).encode("ascii") + b"\n"
+    redaction = record.redaction
+    context = ",".join(
+        [f"{_quoted(k)}:{_quoted(redaction.text(v))}" for k, v in record.context.items()]
+    )
+    facts = ",".join([_fragment(outcome, redaction) for outcome in record.outcomes])
+    detail = f',"detail":{_quoted(redaction.text(record.detail))}' if record.detail else ""
+    return (
+        f'{{"id":{_quoted(record.id)},"time":"{_timestamp(record.time)}",'
+        f'"door":{_quoted(record.door)},"mode":{_quoted(record.mode)},'
+        f'"enforced":{"true" if record.enforced else "false"},'
+        f'"identity":{_identity_text(record.identity)},"request":{_asked_text(record.asked)},'
+        f'"context":{{{context}}},"facts":[{facts}],"verdict":{_quoted(record.verdict)},'
+        f'"reason":{_quoted(record.reason)},"policy":{_or_null(record.policy)},'
+        f'"took_us":{record.took_us}{detail}}}\n'
+    ).encode("ascii")
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+_quoted = json.encoder.encode_basestring_ascii
+
+MOST_FRAGMENTS = 2048
+"""Outcomes whose text is kept: a policy gives the same ones again and again."""
+
+_fragments: dict[int, tuple[Outcome, Redaction, str]] = {}
+
+
+def _fragment(outcome: Outcome, redaction: Redaction) -> str:
+    """Return a fact as text, made once for an outcome that comes again."""
+    known = _fragments.get(id(outcome))
+    # INVARIANT: what is kept holds its outcome, so that no other one can have its id.
+    if known is not None and known[0] is outcome and known[1] is redaction:
+        return known[2]
+    text = _ENCODER.encode(_fact(outcome, redaction))
+    if outcome.fact.memorable:
+        if len(_fragments) >= MOST_FRAGMENTS:
+            _fragments.clear()
+        _fragments[id(outcome)] = outcome, redaction, text
+    return text
+
+
+def _or_null(text: str) -> str:
+    return _quoted(text) if text else "null"
+
+
+@lru_cache(maxsize=256)
+def _identity_text(identity: Identity | None) -> str:
+    return _ENCODER.encode(_identity(identity))
+
+
+def _asked_text(request: Asked | None) -> str:
+    if request is None:
+        return "null"
+    digest = f',"body_sha256":{_quoted(request.body_sha256)}' if request.body_sha256 else ""
+    return (
+        f'{{"method":{_quoted(request.method)},"target":{_quoted(request.target)},'
+        f'"operation":{_or_null(request.operation)},"action":{_or_null(request.action)},'
+        f'"version":{_or_null(request.version)}{digest}}}'
+    )
 
 
 def _body_digest(raw: RawRequest, request: ApiRequest) -> str:

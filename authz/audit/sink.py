@@ -1,48 +1,70 @@
-"""Where records go: a file that is only ever appended to.
+"""Where records go: a chain of lines in a file that is only ever appended to.
 
 A record is there before its decision is answered, so that a crash loses none.
-The sink knows bytes and files; what is in a record is not its business, and
+The sink knows chains and files; what is in a record is not its business, and
 neither is any event loop: ``blocking`` tells who calls whether to use a thread.
 """
 
-import errno
-import fcntl
+from __future__ import annotations
+
 import os
-import stat
 import sys
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic, time
+from typing import Any
 
 import structlog
 
+from authz.audit.chain import Kind, Link, body
+from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now, stamp
+from authz.audit.line_file import Found, LineFile
 from authz.audit.record import AuditRecord, line
+from authz.audit.resume import Resumed, TornLine, resume
+from authz.audit.rotation import Rotation, closed_name
 from authz.errors import AuditUnavailableError, ConfigurationError
 
 STANDARD_OUTPUT = "-"
 """The path that means standard output."""
 
-_CHUNK = 64 * 1024
+AGAIN = 60.0
+"""Seconds until it is tried again to close a file that could not be closed."""
 
 log = structlog.get_logger(__name__)
 
 
 class Durability(StrEnum):
-    """What a record has survived when ``append`` returns."""
+    """What a record has survived when its decision is answered."""
 
     WRITE = "write"
     """The end of this process."""
+    INTERVAL = "interval"
+    """The same, and a power cut some time later: the disk is synced in the background."""
     FSYNC = "fsync"
     """A power cut."""
 
 
 @dataclass(frozen=True, slots=True)
-class TornLine:
-    """The rest of a record that was being written when everything stopped."""
+class Custody:
+    """How records are kept."""
 
-    size: int
-    kept: Path
+    durability: Durability = Durability.WRITE
+    rotation: Rotation = field(default_factory=Rotation)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    clock: Callable[[], datetime] = now
+
+
+@dataclass(slots=True)
+class _Failure:
+    """Since when nothing can be written, and how many lines were wanted."""
+
+    since: datetime
+    problem: str = ""
+    refused: int = 0
 
 
 class Sink:
@@ -51,147 +73,282 @@ class Sink:
     ``torn`` says what was cut off its end when it was opened, or is None.
     """
 
-    def __init__(self, path: Path | str, durability: Durability | str = Durability.WRITE) -> None:
+    def __init__(self, path: Path | str, custody: Custody | None = None) -> None:
         """Open the file, or make it with mode 0600, its folder included.
 
         Raises ConfigurationError where it cannot be opened, is no regular file
         or is being written by another process.
         """
-        self.torn: TornLine | None = None
-        self._sync = Durability(durability) is Durability.FSYNC
-        self._is_file = str(path) != STANDARD_OUTPUT
-        self._path = Path(path)
+        self._custody = custody or Custody()
+        self._clock = self._custody.clock
         self._turn = threading.Lock()
-        self._cut_to: int | None = None
-        self._descriptor = self._open() if self._is_file else sys.stdout.fileno()
+        self._syncing = threading.Lock()
+        self._failure: _Failure | None = None
+        self._unsynced = ""
+        self._left: list[LineFile] = []
+        self._closed = False
+        self._not_before = 0.0
+        self._file: LineFile | None = None
+        self._rest = b""
+        self.path = Path(path)
+        found = Resumed(Link(), 1)
+        if str(path) == STANDARD_OUTPUT:
+            self._output = sys.stdout.fileno()
+        else:
+            self._file, found = self._opened()
+        self._first = found.first
+        self._began = monotonic() - (max(0.0, time() - found.began) if found.began else 0.0)
+        self.torn = found.torn
+        self._ledger = Ledger(found.link, self._custody.checkpoints, self._clock)
+        self._ledger.say(Kind.STARTED, pid=os.getpid(), **_told(found.torn))
 
     @property
     def blocking(self) -> bool:
-        """Whether ``append`` can wait for a disk or a reader, and so needs a thread."""
-        return self._sync or not self._is_file
+        """Whether ``append`` or ``commit`` can wait, for a disk or a reader: use a thread."""
+        return self._file is None or self._custody.durability is Durability.FSYNC
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be written; empty where it can."""
+        failure = self._failure
+        return failure.problem if failure else self._unsynced
+
+    @property
+    def count(self) -> int:
+        """How many lines the chain has."""
+        return self._ledger.link.count
+
+    @property
+    def first(self) -> int:
+        """The number of the first line of the file that is written to."""
+        return self._first
 
     def append(self, record: AuditRecord) -> None:
         """Write one record, whole or not at all.
 
         Raises AuditUnavailableError otherwise; nothing may be answered then.
-        Threads may call this at once.
+        Threads may call this at once. What the durability promises holds when
+        :meth:`commit` has returned as well.
+        """
+        self._put(Kind.DECISION, line(record))
+
+    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
+        """Write something else that belongs on the record. Raises as ``append`` does."""
+        self._put(kind, body({"time": stamp(self._clock()), **members}))
+
+    def commit(self) -> None:
+        """Bring to the disk what was appended, if the durability says that answers wait for it.
+
+        Raises AuditUnavailableError. Many appends may share one call.
+        """
+        if self._custody.durability is Durability.FSYNC:
+            self.sync()
+
+    def sync(self) -> None:
+        """Bring to the disk what was appended. Raises AuditUnavailableError."""
+        with self._syncing:
+            with self._turn:
+                if self._file is None or self._closed:
+                    return
+                left, self._left = self._left, []
+                descriptor = self._file.duplicate()
+            try:
+                for file in left:
+                    os.fsync(file.descriptor)
+                os.fsync(descriptor)
+            except OSError as error:
+                self._unsynced = f"{self.path}: cannot be synced: {_words(error)}"
+                raise AuditUnavailableError(self._unsynced) from error
+            finally:
+                os.close(descriptor)
+                for file in left:
+                    file.close()
+            self._unsynced = ""
+
+    def upkeep(self) -> None:
+        """Do what time asks for: notes, a checkpoint, another file, another attempt.
+
+        Raises nothing; it is called from a thread, every second or so.
         """
         with self._turn:
+            if self._closed:
+                return
             try:
-                self._write(line(record))
+                self._look()
+                self._ledger.mark_by_time()
+                if self._ledger.waits or self._failure is not None:
+                    self._write()
             except OSError as error:
-                raise AuditUnavailableError(f"{self._path}: {error.strerror}") from error
+                self._fail(error, refused=0)
+            settle = bool(self._left or self._unsynced)
+        if settle or self._custody.durability is Durability.INTERVAL:
+            self._sync_quietly()
 
     def close(self) -> None:
-        """Close the file. Every later append fails."""
+        """Say that it ends, set a last checkpoint, and close. Every later append fails."""
         with self._turn:
-            if self._is_file and self._descriptor >= 0:
-                os.close(self._descriptor)
-            self._descriptor = -1
+            if self._closed:
+                return
+            try:
+                self._ledger.say(Kind.STOPPED)
+                self._ledger.mark()
+                self._look()
+                self._write()
+            except OSError as error:
+                self._fail(error, refused=0)
+        self._sync_quietly()
+        with self._turn:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
 
-    def _write(self, text: bytes) -> None:
-        if self._is_file:
-            self._write_whole(text)
-            return
-        while text:
-            text = text[os.write(self._descriptor, text) :]
+    def retire(self, names: list[str], through: int) -> None:
+        """Record that closed files up to this line are about to be deleted. Raises as append."""
+        self.note(Kind.RETIRED, {"files": names, "through": through})
 
-    def _write_whole(self, text: bytes) -> None:
-        """Write a line in one call. A part of it is taken back before the error leaves."""
-        self._repair()
-        status = os.fstat(self._descriptor)
-        if status.st_nlink == 0:
-            raise OSError(errno.ENOENT, "the file was removed; a restart makes it anew")
-        self._cut_to = status.st_size
-        try:
-            _write_at_once(self._descriptor, text)
-            if self._sync:
-                os.fsync(self._descriptor)
-        except OSError:
-            self._repair()
-            raise
-        self._cut_to = None
+    # Called with the turn
 
-    def _repair(self) -> None:
-        """Take back what a failed write has left, so that the next line starts clean."""
-        if self._cut_to is not None:
-            os.ftruncate(self._descriptor, self._cut_to)
-            self._cut_to = None
+    def _put(self, kind: Kind, text: bytes) -> None:
+        with self._turn:
+            if self._closed:
+                raise AuditUnavailableError(f"{self.path}: is closed")
+            if self._unsynced and not self.blocking:
+                raise AuditUnavailableError(self._unsynced)
+            try:
+                self._look()
+                self._write(kind, text)
+            except OSError as error:
+                self._fail(error)
+                raise AuditUnavailableError(self.problem) from error
 
-    def _open(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, flags, 0o600)
-        except OSError as error:
-            raise ConfigurationError(
-                f"audit {self._path}: cannot be opened: {error.strerror}"
-            ) from None
-        try:
-            self._claim(descriptor)
-            self.torn = self._cut_torn_line(descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
+    def _write(self, kind: Kind = Kind.DECISION, text: bytes = b"") -> None:
+        """Write what waits and a line behind it, in one piece. Raises OSError."""
+        draft = self._ledger.draft(kind, text, *self._resumption())
+        if self._file is not None:
+            self._file.write(draft.lines)
+            self._ledger.written(draft)
+        else:
+            self._print(draft)
+        if self._failure is not None:
+            log.info("audit.resumed", path=str(self.path), refused=self._failure.refused)
+            self._failure = None
 
-    def _claim(self, descriptor: int) -> None:
-        """Make sure that nobody else writes or reads here.
+    def _print(self, draft: Draft) -> None:
+        """Write to standard output. Raises OSError.
 
-        Two writers would cut each other's records off when a write fails.
+        INVARIANT: a reader gets whole lines. Lines whose beginning he has are
+        written, whatever becomes of the call: their rest comes before all others.
         """
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ConfigurationError(f"audit {self._path}: is no regular file")
+        self._print_rest()
+        self._rest = draft.lines[os.write(self._output, draft.lines) :]
+        self._ledger.written(draft)
+        self._print_rest()
+
+    def _print_rest(self) -> None:
+        while self._rest:
+            self._rest = self._rest[os.write(self._output, self._rest) :]
+
+    def _resumption(self) -> tuple[Note, ...]:
+        failure = self._failure
+        if failure is None:
+            return ()
+        members = {
+            "time": stamp(self._clock()),
+            "since": stamp(failure.since),
+            "problem": failure.problem,
+            "refused": failure.refused,
+        }
+        return ((Kind.RESUMED, members),)
+
+    def _look(self) -> None:
+        """See that the file is still the one that is meant, and not too big. Raises OSError."""
+        file = self._file
+        if file is None:
+            return
+        found = file.look()
+        if found is Found.SAME:
+            if self._is_full(file):
+                self._leave()
+        elif found is Found.GONE:
+            log.error("audit.file_moved", path=str(self.path))
+            self._go_on_in(LineFile(self.path), cause="moved or removed")
+        elif by := file.accept():
+            log.error("audit.file_changed", path=str(self.path), bytes=by)
+            self._ledger.say(Kind.CHANGED, bytes=by)
+            if not file.ends_whole():
+                file.write(b"\n")
+
+    def _is_full(self, file: LineFile) -> bool:
+        wanted, now = self._custody.rotation, monotonic()
+        if self.count < self._first or now < self._not_before:
+            return False
+        big = wanted.size and file.size >= wanted.size
+        return bool(big or (wanted.age and now - self._began >= wanted.age))
+
+    def _leave(self) -> None:
+        """Close the file under another name, and begin one. Where that fails it is gone on with."""
+        name = closed_name(self.path, self._first)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.path.rename(name)
+            try:
+                further = LineFile(self.path)
+            except OSError:
+                name.rename(self.path)
+                raise
+        except OSError as error:
+            self._not_before = monotonic() + AGAIN
+            log.error("audit.rotation_failed", path=str(self.path), problem=_words(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
+            return
+        self._go_on_in(further, cause="size or age", named=name.name)
+
+    def _go_on_in(self, file: LineFile, **members: str) -> None:
+        self._left += [self._file] if self._file else []
+        self._file = file
+        self._first = self.count + 1
+        self._began = monotonic()
+        self._ledger.say(Kind.CONTINUED, **members)
+        self._ledger.mark()
+
+    def _fail(self, error: OSError, refused: int = 1) -> None:
+        if self._failure is None:
+            self._failure = _Failure(self._clock())
+        self._failure.problem = f"{self.path}: {_words(error)}"
+        self._failure.refused += refused
+
+    def _sync_quietly(self) -> None:
+        try:
+            self.sync()
+        except AuditUnavailableError as error:
+            log.error("audit.sync_failed", problem=str(error))  # noqa: TRY400  as above
+
+    def _opened(self) -> tuple[LineFile, Resumed]:
+        try:
+            file = LineFile(self.path)
         except BlockingIOError:
-            raise ConfigurationError(
-                f"audit {self._path}: another process is writing to it"
-            ) from None
-        try:
-            os.fchmod(descriptor, 0o600)
-        except PermissionError:
-            raise ConfigurationError(f"audit {self._path}: belongs to another account") from None
-
-    def _cut_torn_line(self, descriptor: int) -> TornLine | None:
-        """Cut a last line that has no end; its bytes are kept in a file beside."""
-        size = os.fstat(descriptor).st_size
-        start = _end_of_last_line(descriptor, size)
-        if start == size:
-            return None
-        kept = self._path.with_name(self._path.name + ".torn")
-        _keep(kept, os.pread(descriptor, size - start, start))
-        os.ftruncate(descriptor, start)
-        os.fsync(descriptor)
-        torn = TornLine(size - start, kept)
-        log.error("audit.torn_line_cut", path=str(self._path), size=torn.size, kept=str(kept))
-        return torn
+            problem = "another process is writing to it"
+        except OSError as error:
+            problem = _unopened(error)
+        else:
+            try:
+                return file, resume(file)
+            except OSError as error:
+                file.close()
+                problem = f"cannot be read: {_words(error)}"
+        raise ConfigurationError(f"audit {self.path}: {problem}") from None
 
 
-def _write_at_once(descriptor: int, text: bytes) -> None:
-    """Write in one call. A disk that is almost full takes a part only."""
-    written = os.write(descriptor, text)
-    if written < len(text):
-        raise OSError(errno.EIO, f"{written} of {len(text)} bytes were written")
+def _told(torn: TornLine | None) -> dict[str, Any]:
+    if torn is None:
+        return {}
+    return {"torn": {"bytes": torn.size, "sha256": torn.sha256, "kept": torn.kept.name}}
 
 
-def _end_of_last_line(descriptor: int, size: int) -> int:
-    """Return the offset behind the last line feed, or 0 where there is none."""
-    end = size
-    while end > 0:
-        start = max(0, end - _CHUNK)
-        found = os.pread(descriptor, end - start, start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
+def _words(error: OSError) -> str:
+    return error.strerror or "cannot be written"
 
 
-def _keep(path: Path, text: bytes) -> None:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        os.write(descriptor, text + b"\n")
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _unopened(error: OSError) -> str:
+    """Say why a file cannot be opened; errors without a name are about what was opened."""
+    if error.filename is not None:
+        return f"cannot be opened: {_words(error)}"
+    return "belongs to another account" if isinstance(error, PermissionError) else _words(error)

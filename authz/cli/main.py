@@ -23,6 +23,7 @@ COMMANDS = {
     "grant": "Let somebody do something for a while, on the record.",
     "grants": "List what is granted now.",
     "revoke": "End a grant now.",
+    "audit": "Verify, query and follow the audit log.",
     "routes": "Print the catalogue of operations, actions and facts.",
 }
 """Every command with its one-line help, so that ``--help`` loads none of them."""

@@ -33,6 +33,8 @@ def content_type(headers: Sequence[tuple[str, str]]) -> str:
         refuse("Content-Type", f"comes {len(values)} times; expected it once")
     if not values or not values[0]:
         return ""
+    if values[0] == JSON:  # as nearly all clients write it
+        return JSON
     found = _TYPE.fullmatch(values[0])
     names = [] if found is None else _NAMES.findall(found["parameters"].lower())
     if found is None or len(set(names)) < len(names):

@@ -15,6 +15,7 @@ from typing import Any
 from authz.docker.field_table import Struct, structures
 from authz.docker.gojson import Json, fold, is_empty, loads, quoted, refuse
 from authz.docker.gotypes import Form, GoType, Value, decimal, mismatch, scalar, zero
+from authz.docker.plain import read_plain
 from authz.docker.routes import Operation
 from authz.errors import Reason, RefusedError
 
@@ -41,6 +42,12 @@ def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
     document in more than one way or not at all, LEGACY_FORM for what only old
     daemons apply.
     """
+    plain = read_plain(operation.name, body)
+    return (plain, ()) if plain is not None else read_by_rules(operation, body)
+
+
+def read_by_rules(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
+    """Do the same for a body in any form, slowly."""
     value = loads(body)
     if value is None and not operation.required:
         return None, ()

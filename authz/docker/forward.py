@@ -7,16 +7,20 @@ to read. A body that nobody read is the exception; it follows unchanged.
 
 Members and parameters without a description were judged by name
 (``field.unknown``). Where a policy admits them, they are sent on as well.
+
+Names can be replaced by what they meant when they were judged (:class:`Pins`);
+which those are is for others to say.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from urllib.parse import quote
 
 from authz.docker.canonical import variant
 from authz.docker.content_type import JSON
-from authz.docker.gojson import dumps, loads
+from authz.docker.gojson import dumps, fold, loads
 from authz.docker.query import parse_query
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
@@ -93,22 +97,42 @@ class Forward:
         return replace(self, headers=(*self.headers, *headers)) if headers else self
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A member of a document, by the names that lead to it, and what it becomes."""
+
+    place: tuple[str, ...]
+    value: str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """What takes the place of names: path variables, parameters, members of the document."""
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: tuple[Edit, ...] = ()
+
+
+_NO_PINS = Pins()
+
+
 def plan(method: str, target: str) -> Plan:
     """Say how to handle a request. Raises RefusedError where the target cannot be read."""
     found = read_target(method, target)
     return _plan(variant(found.operations, found.pairs))
 
 
-def forward(raw: RawRequest, request: ApiRequest) -> Forward:
-    """Write the request that was judged."""
+def forward(raw: RawRequest, request: ApiRequest, pins: Pins = _NO_PINS) -> Forward:
+    """Write the request that was judged, with ids for names where there are pins."""
     operation = request.operation
     handling = _plan(operation)
-    body = _body(raw, request) if handling.reads else None
+    body = _body(raw, request, pins) if handling.reads else None
     media = JSON if body else request.content_type if body is None else ""
     headers = _headers(operation, raw.headers)
     if media:
         headers = (("Content-Type", media), *headers)
-    return Forward(operation.method, _target(raw, request), headers, body, handling)
+    return Forward(operation.method, _target(raw, request, pins), headers, body, handling)
 
 
 def _plan(operation: Operation) -> Plan:
@@ -119,13 +143,17 @@ def _plan(operation: Operation) -> Plan:
     )
 
 
-def _target(raw: RawRequest, request: ApiRequest) -> str:
+def _target(raw: RawRequest, request: ApiRequest, pins: Pins) -> str:
     """Escape by one rule: letters, digits, ``-._~``, and what separates parts of names."""
     path = request.operation.path
-    for name, value in request.path.items():
+    for name, value in {**request.path, **pins.path}.items():
         path = path.replace(f"{{{name}}}", quote(value, safe="/:@"))
     version = "/v{}.{}".format(*request.version) if request.version else ""
-    pairs = [(name, value) for name, values in request.query.items() for value in values]
+    pairs = [
+        (name, pins.query.get(name, value))
+        for name, values in request.query.items()
+        for value in values
+    ]
     pairs += _unknown(raw.target, request.unknown_fields)
     query = "&".join(f"{quote(n, safe='')}={quote(v, safe='/:@,')}" for n, v in pairs)
     return version + path + (f"?{query}" if query else "")
@@ -139,12 +167,26 @@ def _unknown(target: str, fields: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if name in names]
 
 
-def _body(raw: RawRequest, request: ApiRequest) -> bytes:
+def _body(raw: RawRequest, request: ApiRequest, pins: Pins) -> bytes:
     if request.body is None:
         return b""
-    if any(not name.startswith("query.") for name in request.unknown_fields):
-        return dumps(loads(raw.body)).encode("ascii")
-    return json.dumps(request.body, separators=(",", ":")).encode("ascii")
+    admits = any(not name.startswith("query.") for name in request.unknown_fields)
+    document: Any = loads(raw.body) if admits else request.body
+    for edit in pins.body:
+        document = _edited(document, edit.place, edit.value)
+    written = dumps(document) if admits else json.dumps(document, separators=(",", ":"))
+    return written.encode("ascii")
+
+
+def _edited(document: Any, place: Sequence[str], value: str | list[str]) -> Any:  # noqa: ANN401  any JSON
+    """Return a document with one member changed, which may be spelt as the client did."""
+    if not place:
+        return value
+    wanted = fold(place[0])
+    return {
+        name: _edited(inner, place[1:], value) if fold(name) == wanted else inner
+        for name, inner in document.items()
+    }
 
 
 def _headers(operation: Operation, headers: Sequence[tuple[str, str]]) -> Headers:

@@ -21,7 +21,7 @@ MAX_DEPTH = 32
 """How many objects and lists may stand inside one another; Go stops at 10,000."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+HALF = re.compile(r"\\u[dD][89a-fA-F]")
 """An escape of half a surrogate pair: without one there is none, as the bytes are UTF-8."""
 _SHOWN = 60
 _TOO_DEEP = f"nests objects and lists deeper than {MAX_DEPTH} levels"
@@ -55,7 +55,7 @@ def loads(document: bytes, place: str = "body") -> Json:
         text = _text(document)
         value: Json = _DECODER.decode(text)
         _check_depth(value)
-        if _HALF.search(text):
+        if HALF.search(text):
             _check_texts(value)
     except json.JSONDecodeError as error:
         refuse(place, f"is not JSON: {error.msg} at character {error.pos}")

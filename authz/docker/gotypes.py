@@ -21,7 +21,7 @@ from authz.docker.gojson import Json, Number, quoted, refuse
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value]"
 """What a member holds after reading: never null, numbers as integers but for Go's floats."""
 
-_INTEGERS: dict[str, range] = {
+INTEGERS: dict[str, range] = {
     "int": range(-(2**63), 2**63),
     "int64": range(-(2**63), 2**63),
     "duration": range(-(2**63), 2**63),
@@ -93,7 +93,7 @@ def parse(text: str) -> GoType:
 
 def scalar(kind: str, value: Json, place: str) -> Value:
     """Return the value if it has the type exactly; refuse it otherwise, as Go does."""
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return _integer(kind, value, place)
     if kind == _FLOAT:
         return _float(value, place)
@@ -107,7 +107,7 @@ def decimal(text: str) -> bool:
     digits = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
     if not (digits.isascii() and digits.isdigit() and len(digits) < _LONGEST_INTEGER):
         return False
-    return int(text) in _INTEGERS["int64"]
+    return int(text) in INTEGERS["int64"]
 
 
 def mismatch(value: Json, expected: str, place: str) -> NoReturn:
@@ -129,7 +129,7 @@ def zero(kind: GoType) -> Value:
 def _form(name: str) -> Form:
     if name in {"strslice", "set", "json"}:
         return Form(name)
-    scalars = {"bool", "string", "bytes", _FLOAT, *_INTEGERS}
+    scalars = {"bool", "string", "bytes", _FLOAT, *INTEGERS}
     return Form.SCALAR if name in scalars else Form.STRUCT
 
 
@@ -148,6 +148,6 @@ def _integer(kind: str, value: Json, place: str) -> int:
         refuse(place, f"is {quoted(value)}; expected {kind}")
     # ParseUint takes no sign, not even that of -0.
     signed = value.text.startswith("-") and kind.startswith("uint")
-    if signed or len(value.text) > _LONGEST_INTEGER or int(value.text) not in _INTEGERS[kind]:
+    if signed or len(value.text) > _LONGEST_INTEGER or int(value.text) not in INTEGERS[kind]:
         refuse(place, f"is {quoted(value)}, which is out of the range of {kind}")
     return int(value.text)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 from authz.docker.gojson import quoted, refuse
 from authz.docker.query import decode, parse_query
@@ -21,6 +22,7 @@ from authz.docker.routes import Operation, match
 from authz.errors import Reason, RefusedError
 
 Version = tuple[int, int]
+Operations = tuple[Operation, ...]
 
 OLDEST: Version = (1, 24)
 """Below it daemons take HostConfig in the body of start, and more."""
@@ -47,7 +49,7 @@ class Target:
     """
 
     version: Version | None
-    operations: tuple[Operation, ...]
+    operations: Operations
     path: Mapping[str, str]
     pairs: tuple[tuple[str, str], ...]
 
@@ -56,9 +58,9 @@ def read_target(method: str, target: str) -> Target:
     """Read the method and target of a request line.
 
     Clients ask the same few things again and again, so short targets without a
-    body are read once. Raises RefusedError: UNREADABLE_REQUEST for a target that is not canonical,
-    LEGACY_FORM for an API version below OLDEST, UNKNOWN_ROUTE where the Engine
-    API has no such operation.
+    body are read once, and short paths. Raises RefusedError: UNREADABLE_REQUEST
+    for a target that is not canonical, LEGACY_FORM for an API version below
+    OLDEST, UNKNOWN_ROUTE where the Engine API has no such operation.
     """
     if method in _ASKING and len(target) <= _SHORT:
         return _read_once(method, target)
@@ -67,13 +69,19 @@ def read_target(method: str, target: str) -> Target:
 
 def _read(method: str, target: str) -> Target:
     written, _, query = target.partition("?")
-    if not target.startswith("/"):
-        refuse("target", f"is {quoted(written)}; expected a path that starts with a slash")
-    if not _PATH.fullmatch(written):
-        refuse("path", f"{quoted(written)} has a character that no client needs there")
     if not _QUERY.fullmatch(query):
         # A parameter may be a secret, so the query is not shown.
         refuse("query", "has a character that no client needs there")
+    read = _path_once if len(written) <= _SHORT else _read_path
+    version, operations, variables = read(method, written)
+    return Target(version, operations, variables, parse_query(query))
+
+
+def _read_path(method: str, written: str) -> tuple[Version | None, Operations, Mapping[str, str]]:
+    if not written.startswith("/"):
+        refuse("target", f"is {quoted(written)}; expected a path that starts with a slash")
+    if not _PATH.fullmatch(written):
+        refuse("path", f"{quoted(written)} has a character that no client needs there")
     path = _clean(written)
     version, below = _split(path)
     operations, variables = match(method, below)
@@ -81,12 +89,15 @@ def _read(method: str, target: str) -> Target:
         _refuse_route(method, path)
     if "%" in written:
         _check_escapes(method, written, operations)
-    return Target(version, operations, variables, parse_query(query))
+    return version, operations, MappingProxyType(variables)
 
 
 @lru_cache(maxsize=512)
 def _read_once(method: str, target: str) -> Target:
     return _read(method, target)
+
+
+_path_once = lru_cache(maxsize=512)(_read_path)
 
 
 def _clean(written: str) -> str:
@@ -124,7 +135,7 @@ def _refuse_route(method: str, path: str) -> None:
     raise RefusedError(Reason.UNKNOWN_ROUTE, problem)
 
 
-def _check_escapes(method: str, written: str, operations: tuple[Operation, ...]) -> None:
+def _check_escapes(method: str, written: str, operations: Operations) -> None:
     """Refuse escapes outside of variables: without their characters the route is the same."""
     version = _VERSIONED.fullmatch(written)
     masked = _ESCAPE.sub(_MASK, version["path"] if version else written)

@@ -4,6 +4,8 @@ Each function says ``unknown`` where the daemon was not asked. It knows the
 daemon's document and no request.
 """
 
+from functools import lru_cache
+
 from authz.facts.known import UNKNOWN, Known
 from authz.facts.members import strings, text
 from authz.facts.questions import Topic
@@ -18,7 +20,13 @@ def security_options(known: Known) -> dict[str, dict[str, str]] | None:
     daemon = known.document(Topic.DAEMON)
     if daemon is None:
         return None
-    found = (dict(_pairs(option)) for option in strings(daemon, "SecurityOptions"))
+    return _options(tuple(strings(daemon, "SecurityOptions")))
+
+
+@lru_cache(maxsize=8)
+def _options(written: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Read them once: a daemon says the same until it starts anew."""
+    found = (dict(_pairs(option)) for option in written)
     return {option.get("name", ""): option for option in found}
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+LONGEST_MEMORY: Final = 80
+"""Characters of a value that may be remembered."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Fact:
-    """One ``kind:value``. ``looked_up`` marks what only a look-up could tell."""
+class Fact(NamedTuple):
+    """One ``kind:value``. ``looked_up`` marks what only a look-up could tell.
+
+    A tuple, because a request makes and compares forty of them.
+    """
 
     kind: str
     value: str
@@ -17,6 +23,12 @@ class Fact:
     def __str__(self) -> str:
         """Print as policies write it."""
         return f"{self.kind}:{self.value}"
+
+    @property
+    def memorable(self) -> bool:
+        """Whether it may be remembered beyond its request: it is short, and cannot be a secret."""
+        value = self.value
+        return len(value) <= LONGEST_MEMORY and "=" not in value and "@" not in value
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from authz.facts.members import is_table
 from authz.facts.questions import Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
 
@@ -80,7 +81,7 @@ class Known:
     def document(self, topic: Topic, key: str = "") -> Mapping[str, Any] | None:
         """Return the inspect document; None where it is unanswered or there is no such object."""
         answer = self.ask(topic, key)
-        return answer if isinstance(answer, Mapping) else None
+        return answer if is_table(answer) else None
 
     def once(self, key: tuple[str, ...], make: Callable[[], Made]) -> Made:
         """Return what ``make`` returns, made once for a key.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 
 class Topic(StrEnum):
@@ -26,9 +25,10 @@ class Topic(StrEnum):
     PATH = "path"
     """Where a host path really leads, symbolic links resolved; the key is the path."""
 
+    __hash__ = str.__hash__  # looked up for every question; equal, and written in C
 
-@dataclass(frozen=True, slots=True, order=True)
-class Question:
+
+class Question(NamedTuple):
     """One look-up: ``Question(Topic.CONTAINER, "web")``."""
 
     topic: Topic

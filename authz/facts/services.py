@@ -8,7 +8,6 @@ named here; whose they are is known by ``objects``.
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from authz.docker.request import ApiRequest
 from authz.facts import defaults
@@ -84,7 +83,7 @@ def service_update_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
         return
     yield Fact("service.rollback", "previous" if previous else UNKNOWN)
     for fact in _service(previous, known, None, stored=True) if previous else ():
-        yield replace(fact, looked_up=True)
+        yield fact._replace(looked_up=True)
 
 
 def rolled_back(request: ApiRequest, known: Known) -> Document | None:

@@ -7,7 +7,7 @@ github.com/moby/sys/mount). It knows no container and no request.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from authz.facts.facts import Fact
 from authz.facts.known import Known
@@ -98,7 +98,7 @@ def stored_volume_facts(volume: Document, known: Known, *, writable: bool = True
     """
     if text(volume, "Driver") in LOCAL:
         for fact in mounted_facts(texts(volume, "Options"), known, writable=writable):
-            yield replace(fact, looked_up=True)
+            yield fact._replace(looked_up=True)
 
 
 def mounted_facts(

@@ -13,11 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-from yarl import URL
-
 from authz.errors import ConfigurationError, LookupFailedError
 from authz.facts.questions import MISSING, Answer, Question, Topic
+from authz.lookups.client import BrokenAnswerError, Client
 from authz.lookups.lookup_pass import HEADER, Passes
 from authz.lookups.targets import METHOD, target
 
@@ -32,6 +30,10 @@ DAEMON_LASTS = 10.0
 
 TIME_LIMIT = 1.5
 """Seconds for one question, so that a round of them fits into a judgement."""
+
+REMEMBERED = 32 * 1024
+MOST_REMEMBERED = 64
+"""Bytes of an answer that is kept beside what it means, and how many are."""
 
 _OK = 200
 _NOT_FOUND = 404
@@ -63,12 +65,12 @@ class DaemonLookups:
 
         Raises ConfigurationError where the address has another form.
         """
-        self._socket, self._origin = _parse(address, secure=tls is not None)
+        path, host, port = _parse(address)
+        self._client = Client(path, host, port, tls=tls, most=MOST_AT_ONCE)
         self._passes = passes
-        self._tls = tls
         self._time_limit = time_limit
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._read: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._daemon: tuple[float, Answer] | None = None
         self._daemon_asked = asyncio.Lock()
 
@@ -85,9 +87,7 @@ class DaemonLookups:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        self._client.close()
 
     async def _of_daemon(self, where: str) -> Answer:
         """Return what ``GET /info`` says; who asks meanwhile waits for the same answer."""
@@ -102,10 +102,12 @@ class DaemonLookups:
     async def _ask(self, where: str, *, absent: bool = False) -> Answer:
         """Put a question; ``absent`` says that a daemon without a swarm has no such object."""
         try:
-            status, body = await self._get(where)
-        except (aiohttp.ClientError, OSError) as error:
+            status, body = await self._client.get(where, lambda: self._pass(where), MAX_ANSWER)
+        except BrokenAnswerError as error:
             raise LookupFailedError(f"{METHOD} {where}: {error}") from error
-        document = _object(where, status, body)
+        if len(body) > MAX_ANSWER:
+            raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
+        document = self._document(where, status, body)
         if status == _OK:
             return document
         message = document.get("message")
@@ -114,50 +116,30 @@ class DaemonLookups:
             return MISSING
         raise LookupFailedError(f"{METHOD} {where}: status {status}")
 
-    async def _get(self, where: str) -> tuple[int, bytes]:
-        """Send one request and read its answer up to the limit."""
-        request = self._client().request(
-            METHOD,
-            # The target was made canonical; it must arrive as the pass names it.
-            URL(self._origin + where, encoded=True),
-            headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
-            allow_redirects=False,
-        )
-        async with request as response:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in response.content.iter_any():
-                size += len(chunk)
-                if size > MAX_ANSWER:
-                    raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
-                chunks.append(chunk)
-            return response.status, b"".join(chunks)
+    def _pass(self, where: str) -> str:
+        return f"{HEADER}: {self._passes.issue(METHOD, where)}"
 
-    def _client(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = (
-                aiohttp.UnixConnector(self._socket, limit=MOST_AT_ONCE)
-                if self._socket
-                else aiohttp.TCPConnector(limit=MOST_AT_ONCE, ssl=self._tls or True)
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(),  # the whole question has a limit instead
-                trust_env=False,
-            )
-        return self._session
+    def _document(self, where: str, status: int, body: bytes) -> dict[str, Any]:
+        """Read an answer. The very bytes that came last time mean the very same document."""
+        known = self._read.get(where)
+        if known is not None and known[0] == body:
+            return known[1]
+        document = _object(where, status, body)
+        if len(body) <= REMEMBERED:
+            if len(self._read) >= MOST_REMEMBERED:
+                self._read.clear()
+            self._read[where] = body, document
+        return document
 
 
-def _parse(address: str, *, secure: bool) -> tuple[str, str]:
-    """Return the path of a socket, or nothing, and the origin of URLs."""
+def _parse(address: str) -> tuple[str, str, int]:
+    """Return the path of a socket, or host and port."""
     path = address.removeprefix("unix://")
     if path != address and path.startswith("/") and path != "/" and "\0" not in path:
-        return path, "http://docker"
+        return path, "", 0
     tcp = _TCP.fullmatch(address)
     if tcp and 0 < int(tcp["port"]) <= _LAST_PORT:
-        return "", f"{'https' if secure else 'http'}://{tcp['host']}:{tcp['port']}"
+        return "", tcp["host"].strip("[]"), int(tcp["port"])
     raise ConfigurationError(
         f"daemon: is {address!r}; expected unix:///path/to.sock or tcp://host:port"
     )

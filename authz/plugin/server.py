@@ -1,11 +1,8 @@
 """Serves the AuthZ plugin protocol on a unix socket.
 
-It knows HTTP and the three calls of the protocol; what a question means and
-whether it may be is asked of the runner. The daemon waits for an answer without
-any limit, so whatever is wrong with a call is answered at once.
-
-Connections stay open while nobody asks: the daemon repeats a call whose
-connection broke with an empty body (moby pkg/plugins/client.go).
+It knows the three calls of the protocol; what a question means and whether it
+may be is asked of the runner. The daemon waits for an answer without any limit,
+so whatever is wrong with a call is answered at once.
 """
 
 from __future__ import annotations
@@ -14,14 +11,24 @@ import asyncio
 import os
 import socket
 import struct
+from collections.abc import Coroutine
+from http import HTTPStatus
+from typing import Any
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
-from authz.plugin.protocol import ACTIVATION, ALLOWED, message_limit, read_call, write_answer
+from authz.plugin.connection import Answer, Answering, Call, Connection, Fault, answer
+from authz.plugin.outcomes import Outcomes
+from authz.plugin.protocol import (
+    ACTIVATION,
+    ALLOWED,
+    message_limit,
+    read_call,
+    too_large,
+    write_answer,
+)
 from authz.runner import Runner
 from authz.wire.raw import Door, RawRequest
 
@@ -29,19 +36,8 @@ ACTIVATE = "/Plugin.Activate"
 REQUEST = "/AuthZPlugin.AuthZReq"
 RESPONSE = "/AuthZPlugin.AuthZRes"
 
-MEDIA_TYPE = "application/vnd.docker.plugins.v1.2+json"
-
-READING_TIME = 2.0
-"""Seconds for the document of a call to arrive. The daemon sends it at once."""
-
-DRAINED = 64 * 1024 * 1024
-"""Bytes of a document that are read at most, most of them thrown away."""
-
 SHUTDOWN_TIME = 3.0
 """Seconds for what is being answered when the service ends."""
-
-FOREVER = 10 * 365 * 86_400.0
-"""Seconds for which an idle connection is kept: never closed under the daemon."""
 
 _PEER = struct.Struct("iII")
 """pid, uid and gid; ids use all 32 bits."""
@@ -57,110 +53,122 @@ class PluginServer:
         self._sock = sock
         self._runner = runner
         self._max_body = max_body
+        self._outcomes = Outcomes()
         self._callers = frozenset({0, os.geteuid()})
-        server = web.Server(
-            self._answer,
-            access_log=None,
-            logger=_Log(),
-            keepalive_timeout=FOREVER,
-            lingering_time=READING_TIME,
-            auto_decompress=False,  # the daemon compresses nothing, and a bomb would
-        )
-        self._server = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_TIME)
+        self._peers: dict[Connection, int | None] = {}
+        self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Begin to answer."""
-        await self._server.setup()
-        await web.SockSite(self._server, self._sock).start()
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=self._sock)
 
     async def close(self) -> None:
         """Take no more connections, finish what is being answered, and close."""
-        await self._server.cleanup()
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._peers):
+            connection.close()
+        busy = [connection.task for connection in self._peers if connection.task]
+        if busy:
+            _, late = await asyncio.wait(busy, timeout=SHUTDOWN_TIME)
+            for task in late:
+                task.cancel()
+        await asyncio.sleep(0)  # what was answered last is written now
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        caller = _caller(request)
+    # --- what connections say -----------------------------------------------------------------
+
+    def enter(self, connection: Connection, transport: asyncio.Transport) -> None:
+        """Take note of a connection, and of who it is."""
+        self._peers[connection] = _caller(transport)
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a connection."""
+        self._peers.pop(connection, None)
+
+    def room(self, path: str) -> int:
+        """Keep questions, and one byte that tells of a longer one; nothing of anything else.
+
+        Of answers the end is recorded, where that is wanted.
+        """
+        wanted = path == REQUEST or (path == RESPONSE and self._runner.records_outcomes)
+        return message_limit(self._max_body) + 1 if wanted else 0
+
+    def answer(self, connection: Connection, call: Call) -> Answer | Answering:
+        """Answer what needs nobody else at once."""
+        caller = self._peers[connection]
         if caller not in self._callers:
             log.warning("plugin.caller_refused", uid=caller)
-            return _response(_refusal("only the daemon may ask"), status=403)
-        if request.method != "POST":
-            return _response(_refusal("expected a POST"), status=405)
-        if request.path == REQUEST:
-            return await self._decide(request)
-        if request.path == ACTIVATE:
-            return _response(ACTIVATION)
-        if request.path == RESPONSE:
-            return await self._let_out(request)
-        return _response(_refusal("the plugin has no such call"), status=404)
+            return _refusal("only the daemon may ask", HTTPStatus.FORBIDDEN)
+        if call.method != "POST":
+            return _refusal("expected a POST", HTTPStatus.METHOD_NOT_ALLOWED)
+        if call.path == REQUEST:
+            return self._half(call.fault) if call.fault else self._decide(call.document)
+        if call.fault and call.path != RESPONSE:
+            return _refusal(f"this {call.fault.problem}", call.fault.status)
+        if call.path == RESPONSE and 0 < len(call.document) <= message_limit(self._max_body):
+            asyncio.get_running_loop().call_soon(self._record, call.document)
+        return _FIXED.get(call.path, _UNKNOWN)
 
-    async def _decide(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            document = await _read(request, message_limit(self._max_body))
-        except TimeoutError:
-            return await self._broken(408, Reason.TIMEOUT, "did not arrive in time")
-        except (OSError, web.RequestPayloadError):
-            return await self._broken(400, Reason.UNREADABLE_REQUEST, "broke off")
+    def failed(self, error: BaseException) -> Answer:
+        """Refuse; the traceback is in the log."""
+        log.error("plugin.answer_failed", exc_info=error)
+        return _refusal("a defect of the gate", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _decide(self, document: bytes) -> Answering:
         try:
             raw = read_call(document, max_body=self._max_body)
         except RefusedError as error:
-            verdict = await self._runner.refuse(_unread(), error)
+            return _written(self._runner.refuse(_unread(), error))
+        return _written(self._decided(raw))
+
+    async def _decided(self, raw: RawRequest) -> Verdict:
+        """Decide, and wait for the end of what is let through.
+
+        A look-up of our own comes back without a decision, and is not recorded.
+        """
+        verdict = await self._runner.decide(raw)
+        if self._runner.records_outcomes and verdict.lets_through and verdict.decision:
+            self._outcomes.asked(raw, verdict.id)
+        return verdict
+
+    def _half(self, fault: Fault) -> Answering:
+        """Refuse half a document."""
+        if fault.status is HTTPStatus.OK:
+            refusal = too_large(self._max_body)
         else:
-            verdict = await self._runner.decide(raw)
-        return _response(_written(verdict))
+            late = fault.status is HTTPStatus.REQUEST_TIMEOUT
+            reason = Reason.TIMEOUT if late else Reason.UNREADABLE_REQUEST
+            refusal = RefusedError(reason, f"plugin message {fault.problem}")
+        return _written(self._runner.refuse(_unread(), refusal), fault.status)
 
-    async def _broken(self, status: int, reason: Reason, problem: str) -> web.StreamResponse:
-        """Refuse half a document, and close: the rest would be taken for another call."""
-        refusal = RefusedError(reason, f"plugin message {problem}")
-        verdict = await self._runner.refuse(_unread(), refusal)
-        response = _response(_written(verdict), status)
-        response.force_close()
-        return response
-
-    async def _let_out(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Allow whatever the daemon has done: a denial would hide it, not undo it."""
-        response = _response(ALLOWED)
-        try:
-            await _read(request, 0)
-        except (TimeoutError, OSError, web.RequestPayloadError):
-            response.force_close()
-        return response
-
-
-class _Log:
-    """What aiohttp tells, in our form, and without the requests that it quotes."""
-
-    def debug(self, *_args: object, **_more: object) -> None:
-        """Say nothing: peers come and go."""
-
-    def exception(self, what: str, *_args: object, exc_info: BaseException | None = None) -> None:
-        """Tell what kind of nonsense came; a defect of ours with all its details."""
-        if isinstance(exc_info, HttpProcessingError):
-            log.warning("plugin.nonsense_received", kind=type(exc_info).__name__)
-        else:
-            log.error("plugin.answer_failed", problem=what, exc_info=exc_info)
+    def _record(self, document: bytes) -> None:
+        """Record how a request ended; the answer to the daemon does not wait for it."""
+        found = self._outcomes.answered(document)
+        if found is not None:
+            self._runner.outcome(
+                found.request,
+                status=found.status,
+                object_id=found.object_id,
+                bytes_in=found.bytes_in,
+                bytes_out=found.bytes_out,
+                duration_s=found.seconds,
+                candidates=found.candidates,
+            )
 
 
-async def _read(request: web.BaseRequest, limit: int) -> bytes:
-    """Read a document to its end, and return it; of one above the limit one byte more than that.
-
-    Raises TimeoutError where it takes longer than its time, and OSError or
-    RequestPayloadError where it breaks off.
-    """
-    if request.content.is_eof():  # the daemon sends it with the head: nothing to wait for
-        return request.content.read_nowait(limit + 1)
-    kept = bytearray()
-    drained = 0
-    async with asyncio.timeout(READING_TIME):
-        async for chunk in request.content.iter_any():
-            drained += len(chunk)
-            kept += chunk[: limit + 1 - len(kept)]
-            if drained > DRAINED:
-                break
-    return bytes(kept)
+async def _written(
+    deciding: Coroutine[Any, Any, Verdict], status: HTTPStatus = HTTPStatus.OK
+) -> Answer:
+    verdict = await deciding
+    if verdict.lets_through:  # in shadow mode without a word, too
+        return _ALLOWED
+    return answer(write_answer(allow=False, message=verdict.message), status)
 
 
-def _caller(request: web.BaseRequest) -> int | None:
+def _caller(transport: asyncio.Transport) -> int | None:
     """Ask the kernel for the uid of who connected (unix(7), SO_PEERCRED); None: he has gone."""
-    sock = request.transport.get_extra_info("socket") if request.transport else None
+    sock = transport.get_extra_info("socket")
     if sock is None:
         return None
     found = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
@@ -173,18 +181,12 @@ def _unread() -> RawRequest:
     return RawRequest("", "", door=Door.PLUGIN)
 
 
-def _written(verdict: Verdict) -> bytes:
-    return write_answer(allow=verdict.lets_through, message=_message(verdict))
+def _refusal(problem: str, status: HTTPStatus) -> Answer:
+    document = write_answer(allow=False, message=f"dockgate: refused: {problem}")
+    return answer(document, status, last=True)
 
 
-def _message(verdict: Verdict) -> str:
-    """Return what the caller reads; what is let through in shadow mode goes without a word."""
-    return "" if verdict.lets_through else verdict.message
-
-
-def _refusal(problem: str) -> bytes:
-    return write_answer(allow=False, message=f"dockgate: refused: {problem}")
-
-
-def _response(body: bytes, status: int = 200) -> web.Response:
-    return web.Response(body=body, status=status, content_type=MEDIA_TYPE)
+_ALLOWED = answer(ALLOWED)
+_UNKNOWN = _refusal("the plugin has no such call", HTTPStatus.NOT_FOUND)
+_FIXED = {RESPONSE: _ALLOWED, ACTIVATE: answer(ACTIVATION)}
+"""A denial of a response would hide what the daemon has done, not undo it."""

@@ -52,21 +52,13 @@ class Engine:
         """Judge each fact alone.
 
         A row that takes away and may match or not refuses, unless a row of the
-        same word matches in any case: then the doubt does not matter.
+        same word matches in any case: then the doubt does not matter. What
+        depends on the fact alone is remembered: most facts of a caller come again.
         """
         plan = self._plan_of(asking)
+        settled = plan.settled
         holds = _Holds(self._conditions, asking.context)
-        found = []
-        for fact in facts:
-            row, doubtful = plan[fact.kind].settle(fact.value, holds)
-            if doubtful is not None and (row is None or row.word is not doubtful.word):
-                error = rule_of(doubtful).doubt(fact, asking)
-                found.append(Outcome(fact, doubtful.word, doubtful, error))
-            elif row is None:
-                found.append(Outcome(fact, None))
-            else:
-                found.append(Outcome(fact, row.word, row))
-        return tuple(found)
+        return tuple([settled.get(fact) or _outcome(plan, fact, holds, asking) for fact in facts])
 
     def nearest(self, asking: Asking, kinds: Collection[str], most: int = SHOWN) -> tuple[Row, ...]:
         """Return allow rows of this caller that name one of the kinds, at most so many."""
@@ -97,14 +89,35 @@ class Engine:
             kinds.setdefault(kind, Filling()).add(order, pattern, own, when, row)
 
 
-class _Holds(dict[str, bool | None]):
-    """Which conditions hold in one request: each is found out once, when it is first asked."""
+def _outcome(plan: Plan, fact: Fact, holds: _Holds, asking: Asking) -> Outcome:
+    """Judge one fact, and remember what comes out where no condition was asked for it."""
+    holds.asked = False
+    row, doubtful = plan[fact.kind].settle(fact.value, holds)
+    if doubtful is not None and (row is None or row.word is not doubtful.word):
+        error = rule_of(doubtful).doubt(fact, asking)
+        return Outcome(fact, doubtful.word, doubtful, error)
+    outcome = Outcome(fact, row.word if row else None, row)
+    if not holds.asked and fact.memorable:
+        plan.remember(outcome)
+    return outcome
 
-    __slots__ = ("_conditions", "_context")
+
+class _Holds(dict[str, bool | None]):
+    """Which conditions hold in one request: each is found out once, when it is first asked.
+
+    ``asked`` becomes true whenever one is asked for.
+    """
+
+    __slots__ = ("_conditions", "_context", "asked")
 
     def __init__(self, conditions: Mapping[str, Condition], context: Mapping[str, str]) -> None:
         self._conditions = conditions
         self._context = context
+        self.asked = False
+
+    def __getitem__(self, when: str) -> bool | None:
+        self.asked = True
+        return super().__getitem__(when)
 
     def __missing__(self, when: str) -> bool | None:
         found = self[when] = self._conditions[when].verdict(self._context)

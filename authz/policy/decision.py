@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from authz.errors import Location, Reason
 from authz.facts.facts import Fact
@@ -46,8 +47,7 @@ class Row:
         return f"{where.file}:{where.line}" if where.line else where.file
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one fact. ``row`` is None where no row speaks of it.
 
     ``word`` is None then, too. ``error`` says why a deny or never row could

@@ -1,7 +1,7 @@
 """What one caller needs of an index: for each kind of fact the buckets that speak of him.
 
 A plan is made for a caller, a tenant and an action, and looks a kind up when it
-is first asked for. It holds nothing of a request.
+is first asked for. Of requests it holds facts that no secret can be.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from authz.facts.facts import Fact
 from authz.policy.bucket import SHOWN, Bucket, Filling
 from authz.policy.comparison import UNKNOWN
-from authz.policy.decision import Row
+from authz.policy.decision import Outcome, Row
 from authz.policy.entry import Entries, sealed
 from authz.policy.pattern import EVERYTHING, NAMED_ONLY
 from authz.policy.placeholder import Fill
@@ -21,6 +22,9 @@ from authz.policy.rule import TAKING
 
 Block = Mapping[str, Bucket]
 """The rows of one subject, tenant and action by kind; those for every kind under ``**``."""
+
+SETTLED: Final = 128
+"""Facts whose outcome is kept for a plan; an ordinary create has thirty, nearly the same always."""
 
 _MERGED: Final = 64
 """Values, or rows without one, that are merged for a caller."""
@@ -116,15 +120,23 @@ def _merged_ranges(ranges: list[Ranges]) -> list[Ranges]:
 class Plan(dict[str, Lookup]):
     """What the rows say to one caller who asks for one action in one tenant, by kind.
 
-    Two threads may look a kind up at once and make it twice, to the same effect.
+    ``settled`` is what was said of facts already. Two threads may look a kind
+    or a fact up at once and find it twice, to the same effect.
     """
 
-    __slots__ = ("_blocks", "_fill")
+    __slots__ = ("_blocks", "_fill", "settled")
 
     def __init__(self, blocks: Sequence[Block], fill: Fill) -> None:
         super().__init__()
         self._blocks = blocks
         self._fill = fill
+        self.settled: dict[Fact, Outcome] = {}
+
+    def remember(self, outcome: Outcome) -> None:
+        """Keep what no condition has a part in. Few are kept, the last ones."""
+        if len(self.settled) >= SETTLED:
+            self.settled.clear()
+        self.settled[outcome.fact] = outcome
 
     def __missing__(self, kind: str) -> Lookup:
         """Look a kind up for the first time."""

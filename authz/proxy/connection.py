@@ -32,6 +32,7 @@ from authz.proxy.commands import (
     Tunnel,
 )
 from authz.proxy.exchange import Exchange, Phase
+from authz.proxy.outcome import End, Flow
 from authz.proxy.patience import LINGER_TIME, Patience, waiting_time
 from authz.proxy.services import Proofs, Services, judge
 from authz.proxy.upstream import Link
@@ -61,9 +62,8 @@ class ClientConnection(asyncio.Protocol):
         self._daemon_done = False
         self._request = ""
         self._standing: Standing | None = None
-        self._began = 0.0
-        self._sent = 0
-        self._received = 0
+        self._flow = Flow()
+        self._began: float | None = None
 
     # What the client does
 
@@ -80,7 +80,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass on."""
         if self._tunnel and self._link:
-            self._sent += len(data)
+            self._flow.sent += len(data)
             self._link.write(data)
             return
         self._do(self._exchange.from_client(data))
@@ -96,12 +96,12 @@ class ClientConnection(asyncio.Protocol):
         del exc
         self._patience.stop()
         link, self._link = self._link, None
-        if self._tunnel:
-            self._end_tunnel()
-            if link:
-                link.finish()
+        if link and self._tunnel:
+            link.finish()
         elif link:
             link.drop()
+        self._settle(End.WHOLE if self._tunnel and self._daemon_done else End.CLIENT)
+        self._tunnel = False
         self._transport = None
         self._gone(self)
 
@@ -119,7 +119,11 @@ class ClientConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close at once: the service ends."""
+        self._cut(End.STOPPED)
+
+    def _cut(self, end: End) -> None:
         if self._transport:
+            self._flow.end = self._flow.end or end
             self._transport.abort()
 
     @property
@@ -144,14 +148,14 @@ class ClientConnection(asyncio.Protocol):
         verdict = await self._services.still(standing, evidence)
         if verdict is not None and standing is self._standing:
             log.info("stream.cut", request=self._request, by=verdict.id, reason=verdict.reason)
-            self.close()
+            self._cut(End.CUT)
 
     # What the daemon does
 
     def daemon_data(self, data: bytes) -> None:
         """Pass on."""
         if self._tunnel:
-            self._received += len(data)
+            self._flow.received += len(data)
             if self._transport:
                 self._transport.write(data)
             return
@@ -168,8 +172,8 @@ class ClientConnection(asyncio.Protocol):
         """Pass on. A tunnel that breaks is cut on the other side as well."""
         self._link = None
         if self._tunnel:
-            if error is not None and self._transport:
-                self._transport.abort()
+            if error is not None:
+                self._cut(End.DAEMON)
             elif not self._daemon_done:
                 self.daemon_ended()
             return
@@ -221,13 +225,18 @@ class ClientConnection(asyncio.Protocol):
 
     async def _judge(self, command: Judge) -> None:
         verdict = await judge(self._services, self._proofs, command)
-        if self._transport is None or self._exchange.phase is not Phase.VERDICT:
-            return  # the client has gone
         self._request = verdict.id
+        if verdict.forward is not None:
+            self._flow, self._began = Flow(), monotonic()
+        if self._transport is None or self._exchange.phase is not Phase.VERDICT:
+            self._settle(End.CLIENT)
+            return  # the client has gone
         self._standing = verdict.standing
         if verdict.forward is not None:
             further = self._services.sign(verdict.forward)
-            self._do(self._exchange.judged(verdict.forward.signed(further)))
+            commands = self._exchange.judged(verdict.forward.signed(further))
+            self._flow = self._exchange.flow or self._flow
+            self._do(commands)
             return
         status = command.problem.status if command.problem else refusal.status(verdict.reason)
         self._do(self._exchange.refused(status, verdict.message))
@@ -301,6 +310,7 @@ class ClientConnection(asyncio.Protocol):
                     self._ended_both_ways()
 
     def _release(self, *, reusable: bool) -> None:
+        self._settle(End.WHOLE)
         link, self._link = self._link, None
         self._repeat = None
         self._unsent.clear()
@@ -313,7 +323,6 @@ class ClientConnection(asyncio.Protocol):
 
     def _begin_tunnel(self) -> None:
         self._tunnel = True
-        self._began = monotonic()
         self._patience.stop()
 
     def _end_client(self, transport: asyncio.Transport) -> None:
@@ -330,15 +339,12 @@ class ClientConnection(asyncio.Protocol):
                 self._link.finish()
                 self._link = None
 
-    def _end_tunnel(self) -> None:
-        self._tunnel = False
-        log.info(
-            "stream.closed",
-            request=self._request,
-            sent=self._sent,
-            received=self._received,
-            seconds=round(monotonic() - self._began, 3),
-        )
+    def _settle(self, end: End) -> None:
+        """Tell how a request that was let through ended, once."""
+        if self._began is not None:
+            seconds = monotonic() - self._began
+            self._began = None
+            self._services.ended(self._flow.outcome(self._request, seconds, end))
 
     def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
         self._patience.stop()

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import errno
 import grp
 import os
 import pwd
@@ -43,8 +45,9 @@ _SO_PEERGROUPS = 59
 _SO_PEERPIDFD = 77
 _UCRED = struct.Struct("iII")
 _GID = struct.Struct("I")
-_MOST_GROUPS = 256
-"""What Python's getsockopt has room for. A peer with more of them cannot be told."""
+_USUAL_GROUPS = 256
+_MOST_GROUPS = 65_536
+"""What the kernel lets a process have (NGROUPS_MAX of limits.h)."""
 
 _OVERFLOW = 65_534
 _CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
@@ -193,9 +196,26 @@ def _group(gid: int) -> str:
 
 
 def _groups(sock: socket.socket) -> tuple[int, ...]:
-    """Return the supplementary groups at the time of the connection (unix(7))."""
-    found = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GID.size * _MOST_GROUPS)
+    """Return the supplementary groups at the time of the connection (unix(7)). Raises OSError."""
+    try:
+        found = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _GID.size * _USUAL_GROUPS)
+    except OSError as error:
+        if error.errno != errno.ERANGE:
+            raise
+        found = _many_groups(sock.fileno())
     return tuple(gid for (gid,) in _GID.iter_unpack(found))
+
+
+def _many_groups(descriptor: int) -> bytes:
+    """Return more of them than Python's own getsockopt has room for, which is 1 KiB."""
+    room = ctypes.c_uint32(_GID.size * _MOST_GROUPS)
+    found = ctypes.create_string_buffer(room.value)
+    libc = ctypes.CDLL(None, use_errno=True)
+    words = (descriptor, socket.SOL_SOCKET, _SO_PEERGROUPS, found, ctypes.byref(room))
+    if libc.getsockopt(*words):
+        problem = ctypes.get_errno()
+        raise OSError(problem, os.strerror(problem))
+    return found.raw[: room.value]
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from authz.proxy.commands import (
 )
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
 from authz.proxy.head import Cutter, FramingError, Head, read_request
+from authz.proxy.outcome import End, Flow
 from authz.proxy.reply import Reply, Stage
 from authz.wire.raw import BodyState
 
@@ -76,6 +77,11 @@ class Exchange:
         return self.phase is Phase.HEAD and not len(self._cutter)
 
     @property
+    def flow(self) -> Flow | None:
+        """What has passed of the request that was judged last; None before it was."""
+        return self._reply.flow if self._reply else None
+
+    @property
     def wants_client(self) -> bool:
         """Whether more of the client's bytes are of use now."""
         if self.phase is Phase.VERDICT:
@@ -111,12 +117,12 @@ class Exchange:
         if self.phase is Phase.VERDICT:
             return []
         # Half a request is none: the daemon must not take it for a whole.
-        return [*self._release(), *self._close()]
+        return [*self._release(End.CLIENT), *self._close()]
 
     def timed_out(self) -> list[Command]:
         """End what has waited for the client for too long."""
         if self.phase not in {Phase.HEAD, Phase.BODY} or self.idle:
-            return [*self._release(), *self._close()]
+            return [*self._release(End.CLIENT), *self._close()]
         return self._break(FramingError("request did not arrive in time", 408))
 
     # What the gate says
@@ -131,6 +137,7 @@ class Exchange:
         commands: list[Command] = []
         if forward.body is not None:
             self._body = None
+            self._reply.flow.sent = len(forward.body)
         elif head.expects and self._body is not None:
             commands.append(ToClient(rewrite.CONTINUE))
         repeatable = forward.method in _REPEATABLE and not head.upgrade
@@ -138,7 +145,7 @@ class Exchange:
         if not self._received:
             waiting = self._cutter.rest()
             if self._client_ended:
-                return [*self._release(), *self._close()]
+                return [*self._release(End.CLIENT), *self._close()]
             commands += self._guarded(lambda: self._stream(waiting))
         elif self._client_ended:
             commands.append(EndDaemon())
@@ -151,8 +158,10 @@ class Exchange:
         if self._head is not None and self._head.upgrade and len(self._cutter):
             closes = True
         bodiless = self._head is not None and self._head.method == "HEAD"
+        if self._reply is not None:
+            self._reply.flow.status = status
         commands: list[Command] = [
-            *self._release(),
+            *self._release(self._fault),
             ToClient(refusal.answer(status, message, closes=closes, bodiless=bodiless)),
         ]
         return commands + (self._close(linger=True) if closes else self._next())
@@ -190,8 +199,12 @@ class Exchange:
         """Tell the client, or cut it off where it has half of an answer already."""
         if self._reply is not None and self._reply.stage in {Stage.NOTHING, Stage.HEAD}:
             return self.refused(502, f"dockgate: failed: {problem}")
-        self.phase = Phase.CLOSED
-        return [Release(reusable=False), Abort()]
+        return self._cut(self._fault)
+
+    @property
+    def _fault(self) -> End:
+        """Whose doing it is that there is no whole answer: a daemon gives up without a client."""
+        return End.CLIENT if self._client_ended else End.DAEMON
 
     # Within
 
@@ -264,8 +277,13 @@ class Exchange:
         try:
             return step()
         except FramingError:
-            self.phase = Phase.CLOSED
-            return [Release(reusable=False), Abort()]
+            return self._cut(End.CLIENT)
+
+    def _cut(self, end: End) -> list[Command]:
+        """Cut both sides off."""
+        released = self._release(end)
+        self.phase = Phase.CLOSED
+        return [*released, Abort()]
 
     def _stream(self, data: bytes) -> list[Command]:
         """Pass on a body that nobody reads, in framing of our own."""
@@ -273,6 +291,8 @@ class Exchange:
             return []
         pieces, rest = self._body.feed(data)
         self._cutter.add(rest)
+        if self._reply is not None:
+            self._reply.flow.sent += sum(map(len, pieces))
         if not isinstance(self._body, Chunked):
             return [ToDaemon(b"".join(pieces))] if pieces else []
         out = chunk(pieces) + (LAST_CHUNK if self._body.done else b"")
@@ -283,7 +303,8 @@ class Exchange:
         self.phase = Phase.TUNNEL
         ahead = self._cutter.rest()
         commands: list[Command] = [Tunnel()]
-        if ahead:
+        if ahead and self._reply is not None:
+            self._reply.flow.sent += len(ahead)
             commands.append(ToDaemon(ahead))
         return commands
 
@@ -304,8 +325,12 @@ class Exchange:
         self.phase = Phase.HEAD
         return self._advance()
 
-    def _release(self) -> list[Command]:
-        return [Release(reusable=False)] if self.phase is Phase.DAEMON else []
+    def _release(self, end: End) -> list[Command]:
+        if self.phase is not Phase.DAEMON:
+            return []
+        if self._reply is not None:
+            self._reply.flow.end = end
+        return [Release(reusable=False)]
 
     def _close(self, *, linger: bool = False) -> list[Command]:
         self.phase = Phase.CLOSED

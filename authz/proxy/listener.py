@@ -23,6 +23,7 @@ from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
 from authz.proxy.head import Headers
+from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
 from authz.proxy.tls import TlsTransport
 from authz.proxy.upstream import Daemon
@@ -54,9 +55,25 @@ class Listener:
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
+def log_stream(outcome: Outcome) -> None:
+    """Say that a connection that was taken over ended."""
+    if outcome.taken_over:
+        log.info(
+            "stream.closed",
+            request=outcome.request,
+            end=outcome.end.value,
+            sent=outcome.sent,
+            received=outcome.received,
+            seconds=round(outcome.seconds, 3),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all listeners use. ``sign`` returns headers for the daemon's plugin."""
+    """What all listeners use. ``sign`` returns headers for the daemon's plugin.
+
+    ``ended`` is told how each request that was let through ended.
+    """
 
     runner: Runner
     daemon: Daemon
@@ -64,6 +81,7 @@ class Shared:
     accounts: Accounts
     max_body: int
     sign: Callable[[Forward], Headers]
+    ended: Callable[[Outcome], None] = log_stream
 
 
 class ProxyServer:
@@ -81,6 +99,7 @@ class ProxyServer:
             sign=shared.sign,
             daemon=shared.daemon,
             spawn=self._spawn,
+            ended=shared.ended,
             max_body=shared.max_body,
         )
         self._callers: Counter[int | str] = Counter()

@@ -11,6 +11,7 @@ from authz.docker.forward import Plan
 from authz.proxy import rewrite
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
 from authz.proxy.head import AnswerHead, Cutter, FramingError, Head, read_answer
+from authz.proxy.outcome import CREATED, Flow
 
 SWITCHED = 101
 _OK = 200
@@ -33,7 +34,10 @@ class Stage(Enum):
 
 
 class Reply:
-    """Reads one answer. ``closes`` says that the client's connection ends behind it."""
+    """Reads one answer. ``closes`` says that the client's connection ends behind it.
+
+    ``flow`` counts what passes.
+    """
 
     def __init__(self, request: Head, plan: Plan, *, closes: bool) -> None:
         self._request = request
@@ -45,6 +49,7 @@ class Reply:
         self._left_over = False
         self.stage = Stage.NOTHING
         self.closes = closes
+        self.flow = Flow()
 
     @property
     def reusable(self) -> bool:
@@ -80,8 +85,10 @@ class Reply:
         return self.stage is Stage.WHOLE
 
     def _begin(self, head: AnswerHead) -> bytes:
+        self.flow.status = head.status
         if self._switches(head):
             self.stage = Stage.TUNNEL
+            self.flow.taken_over = True
             words = ["Connection: Upgrade", f"Upgrade: {self._plan.switch}"]
             lines = words if head.status == SWITCHED else []
             return rewrite.answer(head, framing=lines, closes=False)
@@ -122,8 +129,12 @@ class Reply:
 
     def _content(self, data: bytes) -> bytes:
         if self.stage is Stage.TUNNEL or not data:
+            self.flow.received += len(data)
             return data
         pieces, rest = self._body.feed(data)
+        self.flow.received += sum(map(len, pieces))
+        if self.flow.status == CREATED:
+            self.flow.keep(b"".join(pieces))
         self._left_over = self._left_over or bool(rest)
         out = chunk(pieces) if self._in_chunks else b"".join(pieces)
         if self._body.done and self.stage is Stage.BODY:

@@ -11,6 +11,7 @@ from authz.errors import Reason, RefusedError
 from authz.gate import Standing, Verdict
 from authz.proxy.commands import Judge
 from authz.proxy.head import Headers
+from authz.proxy.outcome import Outcome
 from authz.proxy.upstream import Daemon
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
@@ -28,7 +29,8 @@ class Services:
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
     calls the function behind it where that fails by a defect. ``still`` judges
-    again what is under way, and returns None where it may go on.
+    again what is under way, and returns None where it may go on. ``ended`` is told
+    of each request that was let through how it ended; it must not wait.
     """
 
     decide: Callable[[RawRequest], Awaitable[Verdict]]
@@ -38,6 +40,7 @@ class Services:
     sign: Callable[[Forward], Headers]
     daemon: Daemon
     spawn: Spawn
+    ended: Callable[[Outcome], None]
     max_body: int
 
 

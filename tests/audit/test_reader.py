@@ -1,11 +1,13 @@
 """Reading an audit file back."""
 
+import gzip
 from pathlib import Path
 
 import pytest
 
-from authz.audit.reader import Entry, read
+from authz.audit.reader import LONGEST_LINE, Entry, decisions, read, whole
 from authz.errors import ConfigurationError
+from tests.audit.logs import Log, a_log, write
 
 
 def test_every_line_is_told_with_what_is_wrong(tmp_path: Path):
@@ -32,3 +34,64 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path):
     """With its path and the system's reason."""
     with pytest.raises(ConfigurationError, match=r"none: cannot be read: No such file"):
         list(read(tmp_path / "none"))
+
+
+def test_a_line_without_end_does_not_fill_memory(tmp_path: Path):
+    """It is told to be too long, and those behind it are read."""
+    path = tmp_path / "audit.jsonl"
+    path.write_bytes(b"x" * (2 * LONGEST_LINE + 7) + b'\n{"id":"b"}\n' + b"y" * (LONGEST_LINE + 9))
+
+    entries = list(read(path))
+
+    assert [entry.problem or entry.record["id"] for entry in entries] == [
+        f"is longer than {LONGEST_LINE} bytes",
+        "b",
+        f"is longer than {LONGEST_LINE} bytes",
+    ]
+
+
+def test_closed_and_compressed_files_are_read_as_one(tmp_path: Path):
+    """In the order of their lines, whatever they are called."""
+    log = a_log(6)
+    path = write(tmp_path / "audit.jsonl", log.lines[5:])
+    write(tmp_path / "audit.jsonl.1", log.lines[4:5])
+    write(tmp_path / "audit.jsonl.0000000000000001.gz", [gzip.compress(b"".join(log.lines[:2]))])
+    write(tmp_path / "audit.jsonl.0000000000000003", log.lines[2:4])
+    write(tmp_path / "audit.jsonl.torn", [b"{"])
+
+    files = whole([path])
+
+    assert [entry.record["seq"] for entry in read(files)] == [1, 2, 3, 4, 5, 6]
+    assert whole([files[0]]) == [files[0]]
+    path.unlink()
+    assert whole([path]) == files[:-1]
+
+
+def test_only_decisions_are_given_to_whom_wants_them(tmp_path: Path):
+    """Those of before there was a chain are some."""
+    log = Log()
+    log.add("started")
+    log.add()
+    path = write(tmp_path / "audit.jsonl", [*log.lines, b'{"id":"old"}\n', b"nonsense\n"])
+
+    assert [record["id"] for record in decisions(path)] == ["id-2", "old"]
+
+
+def test_a_compressed_file_that_is_broken_is_told(tmp_path: Path):
+    """Up to where it can be read it is."""
+    packed = gzip.compress(b"".join(a_log(3000).lines))
+    path = write(tmp_path / "audit.jsonl.gz", [packed[: len(packed) // 2]])
+    garbage = write(tmp_path / "other.gz", [b"no gzip"])
+
+    entries = list(read(path))
+
+    assert len(entries) > 10
+    assert entries[-1].problem == "cannot be read: the compressed file is broken"
+    with pytest.raises(ConfigurationError, match="cannot be read: is not a whole gzip file"):
+        list(read(garbage))
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
+    """As a file that is not there."""
+    with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
+        whole([tmp_path / "none" / "audit.jsonl"])

@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from authz.audit import record as record_module
 from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked, line
 from authz.audit.redaction import Redaction
 from authz.docker.request import ApiRequest
@@ -198,13 +201,11 @@ def test_a_fact_says_that_it_was_looked_up_or_failed():
     assert (fact["looked_up"], fact["error"]) == (True, "bad glob")
 
 
-def test_a_record_of_another_kind_says_so():
-    """One of a decision says nothing about its kind; a grant stands where a row's place would."""
+def test_a_grant_stands_where_a_rows_place_would():
+    """There is no file that it is in."""
     given = replace(ROW, id="01J", location=Location("grant:01J"))
     lifted = Outcome(Fact("bind", "/etc"), Word.EXCEPT, given)
 
-    assert "kind" not in as_json(a_record())
-    assert as_json(a_record(kind="grant"))["kind"] == "grant"
     assert as_json(a_record(outcomes=(lifted,)))["facts"][0]["at"] == "grant:01J"
 
 
@@ -239,3 +240,72 @@ def test_a_record_is_one_line_of_ascii():
     assert text.endswith(b"}\n")
     assert b"\x1b" not in text
     assert json.loads(text)["request"]["target"] == nasty
+
+
+TEXTS = st.text(max_size=6) | st.sampled_from(["a=b", "//u:p@h", "\u2028", "\ud800", '"\\'])
+IDENTITIES = st.none() | st.builds(
+    Identity, TEXTS, st.tuples(TEXTS) | st.just(()), TEXTS, st.sampled_from(Proof), st.none()
+)
+ROWS = st.none() | st.builds(
+    lambda name, message: replace(ROW, id=name, message=message), TEXTS, TEXTS
+)
+OUTCOMES = st.builds(
+    Outcome,
+    st.builds(Fact, TEXTS, TEXTS, st.booleans()),
+    st.none() | st.sampled_from(Word),
+    ROWS,
+    TEXTS,
+)
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": TEXTS,
+        "enforced": st.booleans(),
+        "mode": st.sampled_from(Mode),
+        "door": st.sampled_from(Door),
+        "identity": IDENTITIES,
+        "asked": st.none() | st.builds(Asked, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS),
+        "context": st.dictionaries(TEXTS, TEXTS, max_size=3),
+        "outcomes": st.lists(OUTCOMES, max_size=3).map(tuple),
+        "verdict": st.sampled_from(Effect),
+        "reason": st.sampled_from(Reason),
+        "detail": TEXTS,
+        "policy": TEXTS,
+        "took_us": st.integers(0, 10**9),
+        "redaction": st.sampled_from([REDACTION, Redaction(b"j" * 32)]),
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHANGES)
+def test_a_line_is_what_json_makes_of_the_members(changes: dict[str, Any]):
+    """It is put together from pieces, and nobody can tell, the second time neither."""
+    record = a_record(**changes)
+    written = json.dumps(as_json(record), separators=(",", ":")).encode() + b"\n"
+
+    assert line(record) == written
+    assert line(record) == written
+
+
+def test_an_outcome_that_comes_again_is_not_written_again():
+    """But for one under another key, and for what may be a secret."""
+    record_module._fragments.clear()
+    plain = Outcome(Fact("net", "a"), None)
+    secret = Outcome(Fact("net", "a=b"), None)
+
+    line(a_record(outcomes=(plain, secret)))
+
+    kept = [outcome for outcome, _, _ in record_module._fragments.values()]
+    assert kept == [plain]
+    assert record_module._fragment(plain, REDACTION) is record_module._fragment(plain, REDACTION)
+
+
+def test_few_pieces_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """Ever new values take no memory."""
+    monkeypatch.setattr(record_module, "MOST_FRAGMENTS", 4)
+
+    for number in range(20):
+        line(a_record(outcomes=(Outcome(Fact("net", str(number)), None),)))
+
+    assert 0 < len(record_module._fragments) <= 4

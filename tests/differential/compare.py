@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,9 @@ from tests.differential.worlds import Request, World, a_request, a_world, held_b
 
 REQUESTS = 12
 """Requests that each policy judges."""
+
+AGAIN = 0.3
+"""Share of them that ask the same of the same caller again, under other circumstances."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,12 @@ def compared(seed: int) -> Iterator[Mismatch | int]:
     world = a_world(random)
     snapshot = compile_snapshot(world.bundle)
     oracle = Oracle(world.bundle.rows)
+    earlier: list[Request] = []
     for _ in range(REQUESTS):
         request = a_request(random, world)
+        if earlier and random.random() < AGAIN:  # what was remembered must not count
+            request = replace(random.choice(earlier), context=request.context)
+        earlier.append(request)
         ours = _compiled(snapshot, request)
         theirs = _oracle(oracle, world, snapshot, request)
         if ours == theirs:

@@ -36,10 +36,12 @@ def the_last_member_wins() -> Iterator[None]:
 @contextmanager
 def escapes_are_not_decoded() -> Iterator[None]:
     """Take a path as it is written."""
-    target._read_once.cache_clear()
+    for cached in (target._read_once, target._path_once):
+        cached.cache_clear()
     with mock.patch.object(target, "decode", lambda text, _place: text):
         yield
-    target._read_once.cache_clear()
+    for cached in (target._read_once, target._path_once):
+        cached.cache_clear()
 
 
 @contextmanager

@@ -97,6 +97,11 @@ def folder_without_itself() -> AbstractContextManager[object]:
     return patch.object(Filling, "_text", wrong)
 
 
+def remembered_condition() -> AbstractContextManager[object]:
+    """Plant an index that remembers what a condition had a part in."""
+    return patch.object(compiled._Holds, "__getitem__", dict.__getitem__)
+
+
 PLANTS: dict[str, Plant] = {
     "prefix length off by one": short_prefix,
     "wildcard action dropped": no_wildcard_action,
@@ -107,6 +112,7 @@ PLANTS: dict[str, Plant] = {
     "doubt left out": no_doubt,
     "no number is no doubt": no_number,
     "folder without itself": folder_without_itself,
+    "condition remembered": remembered_condition,
 }
 
 

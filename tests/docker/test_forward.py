@@ -5,7 +5,7 @@ import json
 import pytest
 
 from authz.docker.canonical import canonical
-from authz.docker.forward import Plan, forward, plan
+from authz.docker.forward import Edit, Pins, Plan, forward, plan
 from authz.errors import RefusedError
 from authz.wire.raw import Door, RawRequest
 from tests.builders import a_raw_request
@@ -148,3 +148,34 @@ def test_further_headers_come_last():
     assert found.signed(()) is found
     assert found.signed((("A", "b"),)).headers == (("A", "b"),)
     assert sent(a_raw_request("GET", "/info?new=1", media=None)).target == "/info?new=1"
+
+
+def test_pins_take_the_place_of_names():
+    """In the path, the parameters and the document, and nowhere else."""
+    raw = a_raw_request(body={"image": "a", "hostConfig": {"pidMode": "container:a"}})
+    found = forward(
+        raw,
+        canonical(raw),
+        Pins(body=(Edit(("HostConfig", "PidMode"), "container:0f"), Edit(("Image",), "0e"))),
+    )
+    assert json.loads(found.body) == {"Image": "0e", "HostConfig": {"PidMode": "container:0f"}}
+
+    raw = RawRequest("POST", "/v1.41/commit?container=a&repo=a")
+    found = forward(raw, canonical(raw), Pins(query={"container": "0f"}))
+    assert found.target == "/v1.41/commit?container=0f&repo=a"
+
+    raw = RawRequest("GET", "/v1.41/containers/a/json?size=1")
+    found = forward(raw, canonical(raw), Pins(path={"id": "0f"}))
+    assert found.target == "/v1.41/containers/0f/json?size=1"
+
+
+def test_pins_find_members_that_go_along_as_they_were_spelt():
+    """With an admitted unknown member the client's own document is sent on."""
+    body = b'{"IMAGE":"a","hostconfig":{"VolumeSFrom":["a:ro"],"New":1},"Image2":"a"}'
+    raw = a_raw_request(body=body)
+    edit = Edit(("HostConfig", "VolumesFrom"), ["0f:ro"])
+    found = forward(raw, canonical(raw), Pins(body=(edit, Edit(("Image",), "0e"))))
+
+    assert found.body == (
+        b'{"IMAGE":"0e","hostconfig":{"VolumeSFrom":["0f:ro"],"New":1},"Image2":"a"}'
+    )

@@ -69,7 +69,7 @@ def test_a_grant_is_used_named_and_ended(gate):
         if fact["row"] == name and record["verdict"] == "allow"
     ]
     assert set(used) == {f"grant:{name}"}
-    events = [each["context"]["event"] for each in gate.records() if each.get("kind") == "grant"]
+    events = [each["event"] for each in gate.records("grant")]
     assert events == ["granted", "revoked"]
 
 
@@ -79,8 +79,7 @@ def test_a_grant_ends_by_itself(gate):
              "--for", "2s", "--reason", "a moment")  # fmt: skip
 
     def ended():
-        records = [each for each in gate.records() if each.get("kind") == "grant"]
-        return [each["context"]["event"] for each in records] == ["granted", "expired"]
+        return [each["event"] for each in gate.records("grant")] == ["granted", "expired"]
 
     assert wait_for(ended, 10)
     assert "Nothing is granted." in dockgate(gate, "grants")

@@ -281,6 +281,50 @@ def test_errors_are_the_daemons(front, way):
         assert (through.returncode, through.stderr) == (direct.returncode, direct.stderr)
 
 
+def test_names_become_ids(front):
+    """A container that leans on another leans on the one that was judged, whoever is called so."""
+    sleeper = inspected(front, "sleeper", "{{.Id}}")
+    shared = [f"--{kind}=container:sleeper" for kind in ("pid", "network")]
+    words = ["-d", "--init", "--name", "leaning", "--volumes-from", "sleeper:ro", *shared]
+    front.docker("unix", "run", *words, "busybox", "sleep", "900")
+    try:
+        host = json.loads(inspected(front, "leaning", "{{json .HostConfig}}"))
+        assert host["PidMode"] == host["NetworkMode"] == f"container:{sleeper}"
+        assert host["VolumesFrom"] == [f"{sleeper}:ro"]
+        assert "sleep" in front.docker("unix", "exec", "leaning", "ps").stdout
+    finally:
+        front.docker("unix", "rm", "-f", "leaning")
+
+
+def test_networks_images_and_containers_do_the_same_by_id(front):
+    """Connect, disconnect, rename, commit, tag: what they leave behind has the names given."""
+    front.docker("unix", "network", "create", "pinned")
+    front.docker("unix", "create", "--name", "before", "busybox", "true")
+    try:
+        front.docker("unix", "network", "connect", "--alias", "x", "pinned", "before")
+        joined = json.loads(inspected(front, "before", "{{json .NetworkSettings.Networks}}"))
+        assert sorted(joined) == ["bridge", "pinned"]
+        front.docker("unix", "network", "disconnect", "pinned", "before")
+        joined = json.loads(inspected(front, "before", "{{json .NetworkSettings.Networks}}"))
+        assert sorted(joined) == ["bridge"]
+        front.docker("unix", "rename", "before", "after")
+        assert inspected(front, "after", "{{.Name}}") == "/after"
+        front.docker("unix", "commit", "after", "committed:1")
+        front.docker("unix", "tag", "committed:1", "tagged:2")
+        assert inspected(front, "tagged:2", "{{.Id}}") == inspected(front, "committed:1", "{{.Id}}")
+        front.docker("unix", "rmi", "tagged:2")
+        assert inspected(front, "committed:1", "{{json .RepoTags}}") == '["committed:1"]'
+    finally:
+        front.docker("direct", "rm", "-f", "after", "before", check=False)
+        front.docker("direct", "rmi", "committed:1", check=False)
+        front.docker("unix", "network", "rm", "pinned")
+
+
+def inspected(front: Front, name: str, form: str) -> str:
+    """Return what the daemon itself says."""
+    return front.docker("direct", "inspect", "-f", form, name).stdout.strip()
+
+
 def test_everybody_is_recorded(front):
     """Who, and by which proof."""
     for way, subject, proof in (
@@ -377,6 +421,24 @@ def test_a_reload_cuts_what_may_go_on_no_longer(front):
     front.daemon.docker("restart", "-t", "0", "sleeper")
     staying.join(15)
     assert not staying.is_alive()
+
+
+def test_images_can_be_pinned(daemons, certificates):
+    """A tag that moves between the look-up and the create changes nothing."""
+    daemon = daemons()
+    daemon.start()
+    front = Front(daemon, certificates)
+    settings = front.settings.read_text()
+    front.settings.write_text(settings + "[proxy]\npin_images = true\n")
+    try:
+        with front:
+            front.docker("unix", "create", "--name", "made", "busybox", "true")
+            image = inspected(front, "busybox", "{{.Id}}")
+            assert inspected(front, "made", "{{.Config.Image}}") == image
+            absent = front.docker("unix", "create", "localhost:1/absent", check=False)
+            assert "absent" in absent.stderr
+    finally:
+        front.close()
 
 
 def test_both_doors_at_once(daemons, certificates, tmp_path):

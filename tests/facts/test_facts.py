@@ -1,6 +1,6 @@
 """Facts as values."""
 
-from authz.facts.facts import Fact, Facts
+from authz.facts.facts import LONGEST_MEMORY, Fact, Facts
 
 
 def test_a_fact_prints_as_policies_write_it():
@@ -11,3 +11,11 @@ def test_a_fact_prints_as_policies_write_it():
 def test_facts_know_no_conditions_by_default():
     """A key that is not there is not known."""
     assert Facts("system.ping", ()).conditions == {}
+
+
+def test_only_what_is_short_and_no_secret_is_remembered():
+    """Credentials stand in URLs and behind equals signs."""
+    assert Fact("mem.limit", "1").memorable
+    assert not Fact("storage", "password=x").memorable
+    assert not Fact("pull.url", "http://a:b@c").memorable
+    assert not Fact("bind", "/" + "a" * LONGEST_MEMORY).memorable

@@ -251,3 +251,19 @@ def test_a_condition_is_found_out_once_for_a_request():
 
     assert [outcome.word for outcome in outcomes] == [Word.DENY] * 9
     assert asked == ["door"]
+
+
+def test_the_same_fact_has_the_same_outcome():
+    """What was said once is not found out again, but for secrets, and where a condition counts."""
+    engine = Engine(
+        some_rows("role:dev, *, *, net:**, *, allow", "role:dev, *, *, bind:**, door=plugin, allow")
+    )
+    plain, secret = Fact("net", "a"), Fact("net", "a=b")
+
+    first = engine.outcomes(ALICE, [plain, secret, BIND])
+    again = engine.outcomes(ALICE, [plain, secret, BIND])
+    elsewhere = engine.outcomes(ALICE._replace(context={"door": "proxy"}), [plain, secret, BIND])
+
+    assert first == again
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True, False, False]
+    assert [each.allowed for each in elsewhere] == [True, True, False]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from authz.facts.facts import Fact
 from authz.policy import plan as module
 from authz.policy.bucket import Filling
-from authz.policy.decision import Row
+from authz.policy.decision import Outcome, Row
 from authz.policy.placeholder import Fill
 from authz.policy.plan import Lookup, Plan
 from authz.policy.row_check import pattern_of
@@ -167,3 +168,12 @@ def test_placeholders_are_filled_for_the_caller():
     for name, found in (("ann", "1"), ("bob", "")):
         lookup = Plan([block], Fill({"name": name}))["bind"]
         assert _ids(*lookup.settle("/home/ann/x", {})) == [found, ""]
+
+
+def test_few_outcomes_are_remembered():
+    """Whoever asks for ever new values takes no memory by that."""
+    plan = Plan([], Fill({}))
+    for number in range(3 * module.SETTLED):
+        plan.remember(Outcome(Fact("net", str(number)), None))
+
+    assert 0 < len(plan.settled) <= module.SETTLED

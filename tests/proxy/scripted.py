@@ -17,6 +17,7 @@ from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import Listener, ProxyServer, Shared
+from authz.proxy.outcome import Outcome
 from authz.proxy.upstream import Daemon
 from authz.runner import Entrance, Parts, Runner
 from tests.fakes import ScriptedLookups, ScriptedSink
@@ -73,6 +74,7 @@ class Stage:
     metrics: Metrics
     policy: CurrentPolicy
     bundle: Path
+    outcomes: list[Outcome]
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> Stream:
         """Connect as a client."""
@@ -145,12 +147,15 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
         stack.callback(sock.close)
         link = Daemon(f"unix://{daemon.path}")
         stack.callback(link.close)
-        shared = Shared(runner, link, metrics, Accounts(), max_body, lambda _: ())
+        outcomes: list[Outcome] = []
+        shared = Shared(
+            runner, link, metrics, Accounts(), max_body, lambda _: (), ended=outcomes.append
+        )
         listener = Listener(sock, "test", Entrance(methods, policy), (lambda: tls) if tls else None)
         server = ProxyServer(listener, shared)
         await server.start()
         stack.push_async_callback(server.close)
-        yield Stage(daemon, server, address, sink, metrics, policy, bundle)
+        yield Stage(daemon, server, address, sink, metrics, policy, bundle, outcomes)
 
 
 def _listening(folder: Path, *, tcp: bool) -> tuple[socket.socket, Path | tuple[str, int]]:

@@ -45,6 +45,34 @@ def test_this_process_is_its_own_peer():
     assert set(peer.gids) == {os.getgid(), *os.getgroups()}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take groups")
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 5000, 65_536])
+def test_all_groups_of_a_peer_are_told(tmp_path, count):
+    """However many: the kernel is asked for how much room they need."""
+    groups = list(range(100_000, 100_000 + count))
+    script = (
+        "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.recv(1)"
+    )
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        command = [sys.executable, "-c", script, tmp_path / "s"]
+        with subprocess.Popen(command, extra_groups=groups) as process:
+            accepted, _ = server.accept()
+            with accepted:
+                peer = read_peer(accepted)
+            process.wait(10)
+
+    assert peer.credentials.problem == ""
+    assert set(peer.gids) == {os.getgid(), *groups}
+
+
+def test_a_socket_without_a_peer_is_nobody():
+    """The kernel says so, and it is passed on."""
+    with socket.socket(socket.AF_INET) as sock:
+        assert "is not known" in read_peer(sock).credentials.problem
+
+
 def test_a_process_in_a_containers_cgroup_is_the_container(tmp_path):
     """On both versions of cgroups."""
     a_process(tmp_path, f"4:memory:/docker/{CONTAINER}\n0::/docker-{CONTAINER}.scope")

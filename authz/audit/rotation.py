@@ -1,0 +1,139 @@
+"""The files of one audit: what they are called, and which of them may go.
+
+``audit.jsonl`` is written to; ``audit.jsonl.0000000000000042`` was, and begins
+with line 42; ``.gz`` behind it means that it was compressed. Files that a
+program such as logrotate renamed count as well.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+DIGITS = 16
+GZIP = ".gz"
+DAY = 86_400.0
+
+_CLOSED = re.compile(r"[.-][0-9]{1,16}(-[0-9]+)?(\.gz)?")
+_OURS = re.compile(rf"\.([0-9]{{{DIGITS}}})(-[0-9]+)?(\.gz)?$")
+_PART = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """When a file is closed: above so many bytes, after so many seconds; 0 is never."""
+
+    size: int = 256 * 1024 * 1024
+    age: float = 0
+    compress: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What is kept of closed files: so many, for so many days, so many bytes; 0 is all."""
+
+    files: int = 0
+    days: float = 0
+    size: int = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything is ever deleted."""
+        return bool(self.files or self.days or self.size)
+
+
+def closed_name(path: Path, first: int) -> Path:
+    """Return what a file is called when it is closed; ``first`` is the number of its first line.
+
+    A name that is taken, by a chain that began anew, is left alone.
+    """
+    name = path.with_name(f"{path.name}.{first:0{DIGITS}}")
+    further = 0
+    while name.exists() or name.with_name(name.name + GZIP).exists():
+        further += 1
+        name = path.with_name(f"{path.name}.{first:0{DIGITS}}-{further}")
+    return name
+
+
+def family(path: Path) -> list[Path]:
+    """Return the closed files of an audit, our own in their order before those of others.
+
+    A file that was just compressed is named once. Raises OSError.
+    """
+    found: dict[str, Path] = {}
+    for each in sorted(path.parent.iterdir(), reverse=True):
+        if each.name.startswith(path.name) and _CLOSED.fullmatch(each.name[len(path.name) :]):
+            found[each.name.removesuffix(GZIP)] = each  # the one without .gz comes last
+    return sorted(found.values(), key=lambda one: (first_of(one) is None, one.name))
+
+
+def first_of(path: Path) -> int | None:
+    """Return the number of the first line that a name of ours tells; None for another name."""
+    match = _OURS.search(path.name)
+    return int(match[1]) if match else None
+
+
+def opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    """Open a file for reading, through its compression. Raises OSError."""
+    if path.name.endswith(GZIP):
+        return gzip.open(path, "rb")
+    return path.open("rb")
+
+
+def compress(path: Path) -> Path:
+    """Put a compressed file in the place of a closed one. Raises OSError, with nothing lost.
+
+    The original goes when the other one is whole, and on the disk.
+    """
+    target = path.with_name(path.name + GZIP)
+    part = path.with_name(target.name + _PART)
+    with suppress(FileNotFoundError):
+        part.unlink()
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as raw:
+            with path.open("rb") as source, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
+                shutil.copyfileobj(source, packed, 256 * 1024)
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.rename(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    path.unlink()
+    return target
+
+
+def expired(closed: Sequence[Path], keep: Retention, now: float) -> list[Path]:
+    """Return the oldest of our closed files that need not be kept. Raises OSError.
+
+    What follows a file that is kept is kept: the chain loses its beginning
+    only. Files that others named are theirs to delete.
+    """
+    ours = [(path, path.stat()) for path in closed if first_of(path) is not None]
+    left = len(ours)
+    size = sum(status.st_size for _, status in ours)
+    gone = []
+    for path, status in ours:
+        many = keep.files and left > keep.files
+        big = keep.size and size > keep.size
+        old = keep.days and now - status.st_mtime > keep.days * DAY
+        if not (many or big or old):
+            break
+        gone.append(path)
+        left -= 1
+        size -= status.st_size
+    return gone
+
+
+def to_compress(path: Path) -> Iterator[Path]:
+    """Yield the closed files of our own that are not compressed yet. Raises OSError."""
+    for each in family(path):
+        if first_of(each) is not None and not each.name.endswith(GZIP):
+            yield each

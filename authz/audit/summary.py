@@ -1,0 +1,114 @@
+"""Which refusals are counted instead of written, so that nobody fills the disk with them.
+
+What is let through is always written. Of refusals that nobody signed for, and
+of denials of one caller, only so many a second are; the rest is summed up in a
+record of its own. It knows records and a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from authz.audit.ledger import stamp
+from authz.audit.record import AuditRecord
+from authz.policy.decision import Effect
+
+PERIOD = 10.0
+"""Seconds that one summary covers at most."""
+
+MOST_KEYS = 1000
+"""Callers that are told apart at once; more are counted together."""
+
+OTHERS = ("", "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many a second are written, and how many at once. A rate of 0 has no limit."""
+
+    rate: float
+    burst: float
+
+
+UNSIGNED = Allowance(rate=1, burst=100)
+"""For refusals of requests that nobody proved to have made."""
+CALLER = Allowance(rate=5, burst=1000)
+"""For denials and refusals of one caller."""
+
+Key = tuple[str, str, str]
+
+
+@dataclass(slots=True)
+class _Bucket:
+    left: float
+    at: float
+    count: int = 0
+    first: str = ""
+    last: str = ""
+    since: str = ""
+    until: str = ""
+
+
+class Summary:
+    """Counts what is above the allowance."""
+
+    def __init__(self, caller: Allowance = CALLER, clock: Callable[[], float] = monotonic) -> None:
+        self._caller = caller
+        self._clock = clock
+        self._buckets: dict[Key, _Bucket] = {}
+
+    def takes(self, record: AuditRecord) -> bool:
+        """Say whether this record is counted; if not it is to be written."""
+        if record.verdict is Effect.ALLOW or not record.enforced:
+            return False
+        identity = record.identity
+        allowance = self._caller if identity else UNSIGNED
+        if not allowance.rate:
+            return False
+        key = (record.door.value, record.reason.value, identity.subject if identity else "")
+        bucket = self._bucket(key, allowance)
+        now = self._clock()
+        bucket.left = min(allowance.burst, bucket.left + (now - bucket.at) * allowance.rate)
+        bucket.at = now
+        if bucket.left >= 1:
+            bucket.left -= 1
+            return False
+        time = stamp(record.time)
+        if not bucket.count:
+            bucket.first, bucket.since = record.id, time
+        bucket.count += 1
+        bucket.last, bucket.until = record.id, time
+        return True
+
+    def told(self) -> list[dict[str, Any]]:
+        """Return the members of what was counted, and begin to count anew."""
+        found = []
+        for (door, reason, subject), bucket in list(self._buckets.items()):
+            if bucket.count:
+                found.append(
+                    {
+                        "door": door or None,
+                        "reason": reason or None,
+                        "subject": subject or None,
+                        "count": bucket.count,
+                        "first": bucket.first,
+                        "last": bucket.last,
+                        "since": bucket.since,
+                        "until": bucket.until,
+                    }
+                )
+                bucket.count = 0
+            elif self._clock() - bucket.at > PERIOD:
+                del self._buckets[door, reason, subject]
+        return found
+
+    def _bucket(self, key: Key, allowance: Allowance) -> _Bucket:
+        if key not in self._buckets and len(self._buckets) >= MOST_KEYS:
+            key = OTHERS
+        found = self._buckets.get(key)
+        if found is None:
+            found = self._buckets[key] = _Bucket(allowance.burst, self._clock())
+        return found

@@ -1,0 +1,269 @@
+"""``dockgate audit``: checks the chain of the audit log, searches it, and follows it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authz.audit.chain import Kind
+from authz.audit.checkpoint import load_verifier
+from authz.audit.query import Query, facts, moment
+from authz.audit.reader import Entry, read, whole
+from authz.audit.trail import Trail
+from authz.audit.verify import Demands, Finding, Report, verify
+from authz.cli.options import USAGE, fail
+from authz.errors import ConfigurationError
+from authz.policy.explain import printable
+
+BROKEN = 1
+"""Exit status of a chain in which something is wrong."""
+
+EVERY = 0.25
+"""Seconds between two looks at a file that is followed."""
+
+LAST = 10
+"""Records that are shown before those that come."""
+
+COLOURS = {"allow": "green", "deny": "red", "refuse": "yellow"}
+
+VERIFY = """Check the audit log: every line is there, unchanged and in order.
+
+The closed and compressed files that belong to FILE are checked with it. Without signatures a log
+proves that there was no accident and no clumsy edit: whoever can write the file can compute it
+anew. With --key, checkpoints must be signed: the lines up to the last one are those that were
+signed. With --checkpoints, copies that were kept elsewhere show a missing end as well. Exits with
+1 where something is wrong."""
+
+FILES = click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
+
+
+@click.group(help="Verify, query and follow the audit log.")
+def command() -> None:
+    """Hold the commands of the audit."""
+
+
+@command.command("verify", help=VERIFY)
+@FILES
+@click.option(
+    "--key", type=click.Path(path_type=Path), help="The public Ed25519 key that signs, in PEM."
+)
+@click.option(
+    "--checkpoints", type=click.Path(path_type=Path), help="Checkpoints that were kept elsewhere."
+)
+@click.option("--part", is_flag=True, help="The files are a part: what was before is not missed.")
+@JSON
+def check(
+    files: tuple[Path, ...],
+    key: Path | None,
+    checkpoints: Path | None,
+    *,
+    part: bool,
+    as_json: bool,
+) -> None:
+    """Check the chain."""
+    try:
+        demands = Demands(
+            key=load_verifier(key) if key else None,
+            elsewhere=list(read(checkpoints)) if checkpoints else (),
+            part=part,
+        )
+        report = verify(whole(files), demands)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    if as_json:
+        click.echo(json.dumps(_document(report), indent=2))
+    else:
+        _print(report, signed=key is not None, kept=checkpoints is not None)
+    raise SystemExit(BROKEN if report.problems else 0)
+
+
+@command.command("query", help="Search the audit log; texts may hold * and ?.")
+@FILES
+@click.option("--id", "request", default="", metavar="ID", help="The request's id.")
+@click.option("--subject", default="", metavar="S", help="Who asked, such as user:alice.")
+@click.option("--action", default="", metavar="A", help="Such as container.create.")
+@click.option("--verdict", default="", type=click.Choice(["", "allow", "deny", "refuse"]))
+@click.option("--reason", default="", metavar="CODE", help="A reason code.")
+@click.option("--row", default="", metavar="ROW", help="A row that settled a fact.")
+@click.option("--object", "thing", default="", metavar="O", help="A name or id that was meant.")
+@click.option("--since", default="", metavar="TIME", help="ISO 8601, or 90m, 2h, 1d ago.")
+@click.option("--until", default="", metavar="TIME", help="The same; not included.")
+@click.option("--all", "every", is_flag=True, help="Also lines that are no decisions.")
+@JSON
+def search(files: tuple[Path, ...], *, every: bool, as_json: bool, **asked: str) -> None:
+    """Print the records that match."""
+    query = Query(
+        id=asked["request"],
+        since=_moment("--since", asked["since"]),
+        until=_moment("--until", asked["until"]),
+        **{
+            name: asked[name] for name in ("subject", "action", "verdict", "reason", "row", "thing")
+        },
+    )
+    try:
+        for entry in read(whole(files)):
+            wanted = every or entry.kind == Kind.DECISION
+            if entry.record and wanted and query.matches(entry.record):
+                _show(entry.record, entry.text, as_json=as_json)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+
+
+@command.command("tail", help="Print the last records, and with -f those that come.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("-f", "--follow", is_flag=True, help="Wait for more, also over rotations.")
+@click.option("-n", "count", type=click.IntRange(min=0), default=LAST, show_default=True)
+@click.option("--all", "every", is_flag=True, help="Also lines that are no decisions.")
+@JSON
+def tail(file: Path, count: int, *, follow: bool, every: bool, as_json: bool) -> None:
+    """Print the end of a log."""
+    try:
+        last: deque[Entry] = deque(maxlen=count)
+        seq = 0
+        for entry in read(file):
+            number = entry.record.get("seq")
+            seq = number if isinstance(number, int) else seq
+            if entry.record and (every or entry.kind == Kind.DECISION):
+                last.append(entry)
+    except ConfigurationError as error:
+        fail(str(error), USAGE)
+    for entry in last:
+        _show(entry.record, entry.text, as_json=as_json)
+    if not follow:
+        return
+    with suppress(KeyboardInterrupt):
+        for text in _coming(file, seq):
+            record = json.loads(text)
+            if every or record.get("kind") == Kind.DECISION:
+                _show(record, text, as_json=as_json)
+
+
+def _coming(file: Path, seq: int) -> Iterator[bytes]:
+    trail = Trail(file, seq)
+    while True:
+        lines = trail.take()
+        yield from (each.text for each in lines)
+        if not lines:
+            time.sleep(EVERY)
+
+
+def _moment(option: str, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return moment(text, datetime.now(UTC))
+    except ValueError:
+        message = f"{option} is {text!r}; expected a time such as 2026-07-01T12:00, or 90m, 2h, 1d"
+        raise click.UsageError(message) from None
+
+
+def _show(record: Mapping[str, Any], text: bytes, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(text.decode("utf-8", errors="replace").rstrip("\n"))
+        return
+    click.echo(sentence(record))
+
+
+def sentence(record: Mapping[str, Any]) -> str:
+    """Return a record as a person reads it, on one line."""
+    when = printable(str(record.get("time", "")))
+    if record.get("kind", Kind.DECISION) != Kind.DECISION:
+        rest = {
+            name: value
+            for name, value in record.items()
+            if name not in ("seq", "prev", "kind", "time")
+        }
+        return f"{when}  {printable(str(record['kind'])):<8} {printable(json.dumps(rest))}"
+    identity, request = record.get("identity") or {}, record.get("request") or {}
+    verdict = str(record.get("verdict", ""))
+    head = click.style(verdict.upper().ljust(8), fg=COLOURS.get(verdict))
+    what = f"{request.get('method') or ''} {request.get('target') or ''}".strip()
+    parts = [
+        f"{when}  {head} {printable(str(identity.get('subject') or 'nobody'))}",
+        printable(str(request.get("action") or "-")),
+        printable(what),
+        _why(record),
+        printable(str(record.get("id", ""))),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _why(record: Mapping[str, Any]) -> str:
+    """Say which facts failed by which rows, or why it was refused."""
+    if record.get("verdict") == "allow":
+        return ""
+    if record.get("detail"):
+        return printable(f"({record.get('reason')}: {record['detail']})")
+    failed = [fact for fact in facts(record) if fact.get("verdict") not in ("allow", "except")]
+    if not failed:
+        return printable(f"({record.get('reason')})")
+    first = failed[0]
+    more = f"; {len(failed) - 1} more" if len(failed) > 1 else ""
+    by = f"by {first.get('row')}" if first.get("row") else "no row allows it"
+    return printable(f"({first.get('fact')} {by}{more})")
+
+
+def _print(report: Report, *, signed: bool, kept: bool) -> None:
+    for finding in report.problems:
+        click.echo(f"{click.style('BROKEN', fg='red', bold=True)}  {printable(str(finding))}")
+    for finding in report.notes:
+        click.echo(f"note    {printable(str(finding))}")
+    span = f"sequence {report.first} to {report.last}" if report.first else "no lines"
+    state = "broken" if report.problems else "whole"
+    click.echo(f"{state}: {report.lines} lines, {span}, head {report.head}")
+    click.echo(_proved(report, signed=signed, kept=kept))
+
+
+def _proved(report: Report, *, signed: bool, kept: bool) -> str:
+    """Say what this check can prove, so that nobody takes it for more."""
+    if not signed:
+        return (
+            "unsigned: this shows accidents and clumsy edits, not a writer who computes the log "
+            "anew" + (", unless before the last checkpoint kept elsewhere" if kept else "")
+        )
+    behind = report.last - report.last_signed
+    end = "" if kept else "; whether lines are missing at the end only copies elsewhere can show"
+    return (
+        f"signed: {report.signed} checkpoints, the last is sequence {report.last_signed}; "
+        f"{behind} lines behind it are only chained{end}"
+    )
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "whole": not report.problems,
+        "lines": report.lines,
+        "first": report.first,
+        "last": report.last,
+        "head": report.head,
+        "checkpoints": report.checkpoints,
+        "signed": report.signed,
+        "last_signed": report.last_signed,
+        "kinds": report.kinds,
+        "problems": [_finding(each) for each in report.problems],
+        "notes": [_finding(each) for each in report.notes],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "file": str(finding.path),
+        "line": finding.line,
+        "seq": finding.seq,
+        "message": finding.message,
+    }

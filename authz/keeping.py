@@ -1,0 +1,95 @@
+"""The audit out of the settings: its files, its keys and who looks after them.
+
+It knows settings and parts of the audit, and nothing of requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from authz.audit.checkpoint import load_signer
+from authz.audit.ledger import Checkpoints
+from authz.audit.redaction import Redaction
+from authz.audit.rotation import Retention, Rotation
+from authz.audit.sink import STANDARD_OUTPUT, Custody, Durability, Sink
+from authz.audit.summary import CALLER, Allowance, Summary
+from authz.audit.upkeep import Chores, Elsewhere, Upkeep
+from authz.config import Audit
+from authz.lookups.lookup_pass import load_key
+
+HOUR = 3600.0
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a runner needs to record: where to, without which secrets, and how much."""
+
+    sink: Sink
+    redaction: Redaction
+    summary: Summary
+    allow_reads: bool
+    outcomes: bool
+
+
+@contextmanager
+def opened(audit: Audit) -> Iterator[Kept]:
+    """Open the audit and look after it; close it whatever happens. Raises ConfigurationError."""
+    redaction = Redaction(load_key(digest_key(audit)))
+    elsewhere = Elsewhere(audit.checkpoints) if audit.checkpoints else None
+    sink = Sink(audit.path, _custody(audit, elsewhere))
+    upkeep = Upkeep(sink, _chores(audit, elsewhere))
+    upkeep.start()
+    try:
+        caller = Allowance(audit.most_refusals, CALLER.burst)
+        yield Kept(
+            sink,
+            redaction,
+            Summary(caller),
+            allow_reads=audit.on_failure == "allow-reads",
+            outcomes=audit.outcomes,
+        )
+    finally:
+        upkeep.stop()
+
+
+def digest_key(audit: Audit) -> Path | None:
+    """Return where the key of digests is kept: beside the file, if nothing else is said."""
+    if audit.digest_key is not None or audit.path == STANDARD_OUTPUT:
+        return audit.digest_key
+    path = Path(audit.path)
+    return path.with_name(path.name + ".key")
+
+
+def paths(audit: Audit) -> tuple[Path, ...]:
+    """Return what no container may reach: folders and keys."""
+    found = [each for each in (audit.digest_key, audit.checkpoint_key, audit.checkpoints) if each]
+    if audit.path != STANDARD_OUTPUT:
+        found.insert(0, Path(audit.path).parent)
+    return tuple(found)
+
+
+def _custody(audit: Audit, elsewhere: Elsewhere | None) -> Custody:
+    return Custody(
+        durability=Durability(audit.durability),
+        rotation=Rotation(audit.rotate_mib * MIB, audit.rotate_hours * HOUR),
+        checkpoints=Checkpoints(
+            lines=audit.checkpoint_lines,
+            seconds=audit.checkpoint_seconds,
+            signer=load_signer(audit.checkpoint_key) if audit.checkpoint_key else None,
+            copy=elsewhere.take if elsewhere else None,
+        ),
+    )
+
+
+def _chores(audit: Audit, elsewhere: Elsewhere | None) -> Chores:
+    interval = audit.interval_ms / 1000 if audit.durability == "interval" else 0
+    return Chores(
+        compress=audit.compress,
+        keep=Retention(audit.keep_files, audit.keep_days, audit.keep_mib * MIB),
+        sync_every=interval,
+        elsewhere=elsewhere,
+    )

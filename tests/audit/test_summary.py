@@ -1,0 +1,100 @@
+"""Refusals that are counted instead of written."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from authz.audit.record import AuditRecord, Mode
+from authz.audit.summary import CALLER, MOST_KEYS, PERIOD, UNSIGNED, Allowance, Summary
+from authz.errors import Reason
+from authz.identity.identity import Identity
+from authz.policy.decision import Effect
+from authz.wire.raw import Door
+
+NOBODY = AuditRecord(
+    "id", datetime(2026, 7, 1, tzinfo=UTC), Door.PROXY, Mode.ENFORCE, True, None, None,  # noqa: FBT003  positions of a record
+    reason=Reason.NO_CREDENTIAL,
+)  # fmt: skip
+ALICE = replace(NOBODY, identity=Identity("user:alice"), verdict=Effect.DENY, reason=Reason.NO_RULE)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def counted(summary: Summary, record: AuditRecord, times: int) -> int:
+    """Return how many of so many records are counted instead of written."""
+    return sum(summary.takes(replace(record, id=f"id-{n}")) for n in range(times))
+
+
+def test_refusals_of_nobody_are_summed_up():
+    """So many are written, then a few a second; the summary says how many more there were."""
+    clock = Clock()
+    summary = Summary(clock=clock)
+
+    first = counted(summary, NOBODY, int(UNSIGNED.burst) + 50)
+    clock.now += 10
+    later = counted(summary, NOBODY, 50)
+
+    assert (first, later) == (50, 40)
+    assert summary.told() == [
+        {
+            "door": "proxy",
+            "reason": "no_credential",
+            "subject": None,
+            "count": 90,
+            "first": "id-100",
+            "last": "id-49",
+            "since": "2026-07-01T00:00:00.000Z",
+            "until": "2026-07-01T00:00:00.000Z",
+        }
+    ]
+    assert summary.told() == []
+
+
+def test_one_caller_does_not_silence_another():
+    """Each has an allowance of his own."""
+    summary = Summary(Allowance(rate=1, burst=2), Clock())
+
+    alice = counted(summary, ALICE, 5)
+    bob = counted(summary, replace(ALICE, identity=Identity("user:bob")), 5)
+
+    assert (alice, bob) == (3, 3)
+    assert [each["subject"] for each in summary.told()] == ["user:alice", "user:bob"]
+
+
+def test_what_is_let_through_is_always_written():
+    """Allowed, or denied in shadow mode."""
+    summary = Summary(Allowance(rate=1, burst=0), Clock())
+
+    assert counted(summary, replace(ALICE, verdict=Effect.ALLOW), 10) == 0
+    assert counted(summary, replace(ALICE, enforced=False), 10) == 0
+
+
+def test_a_rate_of_nothing_has_no_limit():
+    """Whoever wants every denial of a caller gets them."""
+    assert counted(Summary(Allowance(0, 0), Clock()), ALICE, 5000) == 0
+
+
+def test_callers_are_told_apart_up_to_a_number():
+    """Memory is bounded; who is not seen any more is forgotten."""
+    clock = Clock()
+    summary = Summary(Allowance(rate=0.001, burst=1), clock)
+    for number in range(MOST_KEYS + 5):
+        one = replace(ALICE, identity=Identity(f"user:{number}"))
+        counted(summary, one, 2)
+
+    told = summary.told()
+    clock.now += PERIOD + 1
+    summary.told()
+
+    assert len(told) == MOST_KEYS + 1
+    assert told[-1]["subject"] is None
+    assert told[-1]["count"] == 9
+    assert summary._buckets == {}
+    assert CALLER.burst > UNSIGNED.burst

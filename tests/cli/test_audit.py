@@ -1,0 +1,208 @@
+"""``dockgate audit``: what a person and a program read, and the exit status."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from authz.cli.audit import command, sentence
+from tests.audit.logs import Log, a_log, write
+from tests.audit.test_checkpoint import KEY, PUBLIC
+
+DENIED = {
+    "verdict": "deny",
+    "reason": "rule",
+    "identity": {"subject": "user:alice"},
+    "request": {"method": "POST", "target": "/containers/create", "action": "container.create"},
+    "facts": [
+        {"fact": "on:new", "verdict": "allow", "row": "may"},
+        {"fact": "bind:/etc", "verdict": "deny", "row": "no-host-etc"},
+        {"fact": "privileged:true", "verdict": "deny", "row": None},
+    ],
+}
+
+
+def run(*arguments: object) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(command, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """Return a log with one start, two decisions and a signed checkpoint."""
+    log = Log()
+    log.add("started", pid=1)
+    log.add(**DENIED)
+    log.add(verdict="allow", reason="rule", identity={"subject": "user:bob"}, request=None)
+    log.mark(key=KEY)
+    return write(tmp_path / "audit.jsonl", log.lines)
+
+
+def test_a_whole_log_is_said_to_be_whole(log: Path):
+    """And what that proves, and what it does not."""
+    result = run("verify", log)
+
+    assert result.exit_code == 0
+    assert "whole: 4 lines, sequence 1 to 4, head " in result.output
+    assert "unsigned: this shows accidents and clumsy edits, not a writer" in result.output
+
+
+def test_a_broken_log_is_told_with_its_place(log: Path):
+    """Exit status 1, the line and what is wrong with it."""
+    lines = log.read_bytes().splitlines(keepends=True)
+    write(log, [lines[0], *lines[2:]])
+
+    result = run("verify", log)
+
+    assert result.exit_code == 1
+    assert f"BROKEN  {log}:2: sequence 3: sequence 2 is missing before it" in result.output
+    assert "broken: 3 lines" in result.output
+
+
+def test_signatures_and_copies_are_asked_for(log: Path, tmp_path: Path):
+    """What they prove is said."""
+    key = tmp_path / "public.pem"
+    key.write_bytes(PUBLIC)
+    lines = log.read_bytes().splitlines(keepends=True)
+    kept = write(tmp_path / "kept.jsonl", [lines[3]])
+
+    signed = run("verify", log, "--key", key)
+    both = run("verify", log, "--key", key, "--checkpoints", kept)
+    write(log, lines[:3])
+    cut = run("verify", log, "--checkpoints", kept)
+
+    assert (signed.exit_code, both.exit_code, cut.exit_code) == (0, 0, 1)
+    assert "signed: 1 checkpoints, the last is sequence 4; 0 lines behind it" in signed.output
+    assert "only copies elsewhere can show" in signed.output
+    assert "only copies" not in both.output
+    assert "the end is missing" in cut.output
+
+
+def test_a_program_gets_a_document(log: Path):
+    """With the same findings."""
+    with log.open("ab") as file:
+        file.write(b'{"id":"x"}\n{"torn')
+
+    result = run("verify", log, "--json")
+
+    document = json.loads(result.output)
+    assert result.exit_code == 1
+    assert (document["whole"], document["last"], document["kinds"]["decision"]) == (False, 4, 2)
+    assert document["problems"] == [
+        {
+            "file": str(log),
+            "line": 5,
+            "seq": 0,
+            "message": "carries no sequence number and digest: it was inserted",
+        }
+    ]
+    assert document["notes"][0]["message"].startswith("a crash left")
+
+
+def test_a_part_is_only_a_part(tmp_path: Path):
+    """Where somebody says so."""
+    path = write(tmp_path / "part.jsonl", a_log(4).lines[2:])
+
+    assert (run("verify", path).exit_code, run("verify", path, "--part").exit_code) == (1, 0)
+
+
+def test_an_empty_log_has_no_lines(tmp_path: Path):
+    """And is whole."""
+    assert "whole: 0 lines, no lines" in run("verify", write(tmp_path / "a", [])).output
+
+
+@pytest.mark.parametrize("arguments", [("verify",), ("query",), ("tail",)])
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, arguments: tuple[str, ...]):
+    """On one line, with status 2."""
+    result = run(*arguments, tmp_path / "none")
+
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ((), ["id-2", "id-3"]),
+        (("--subject", "user:a*"), ["id-2"]),
+        (("--verdict", "allow"), ["id-3"]),
+        (("--row", "no-host-etc", "--object", "/etc"), ["id-2"]),
+        (("--action", "container.*", "--reason", "rule"), ["id-2"]),
+        (("--id", "id-3"), ["id-3"]),
+        (("--since", "2026-07-01", "--until", "2026-07-02T00:00"), ["id-2", "id-3"]),
+        (("--since", "1d"), []),
+        (("--all",), ["id-1", "id-2", "id-3", "id-4"]),
+    ],
+)
+def test_records_are_searched(log: Path, arguments: tuple[str, ...], ids: list[str]):
+    """By every member that is asked for."""
+    result = run("query", log, "--json", *arguments)
+
+    assert result.exit_code == 0
+    assert [json.loads(line)["id"] for line in result.output.splitlines()] == ids
+
+
+def test_a_time_that_is_none_is_told(log: Path):
+    """With what was expected."""
+    result = run("query", log, "--since", "yesterday")
+
+    assert result.exit_code == 2
+    assert "--since is 'yesterday'; expected a time such as" in result.output
+
+
+def test_a_record_is_one_line_for_a_person(log: Path):
+    """Who, what, and why not."""
+    lines = run("query", log, "--all").output.splitlines()
+
+    assert lines[0].startswith("2026-07-01T00:00:00.000Z  started  ")
+    assert lines[1] == (
+        "2026-07-01T00:00:00.000Z  DENY     user:alice  container.create  "
+        "POST /containers/create  (bind:/etc by no-host-etc; 1 more)  id-2"
+    )
+    assert lines[2] == "2026-07-01T00:00:00.000Z  ALLOW    user:bob  -  id-3"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({"verdict": "refuse", "reason": "no_credential"}, "(no_credential)"),
+        ({"verdict": "refuse", "reason": "r", "detail": "\x1b[2J"}, r"(r: \x1b[2J)"),
+        (
+            {"verdict": "deny", "facts": [{"fact": "on:new", "verdict": "deny", "row": None}]},
+            "(on:new no row allows it)",
+        ),
+    ],
+)
+def test_a_refusal_says_why(record: dict[str, object], said: str):
+    """And nothing of it moves a cursor."""
+    assert said in sentence(record)
+
+
+def test_the_end_of_a_log_is_shown(log: Path):
+    """As many as are wanted."""
+    assert len(run("tail", log).output.splitlines()) == 2
+    assert len(run("tail", log, "--all", "-n", "3").output.splitlines()) == 3
+    assert run("tail", log, "-n", "0").output == ""
+
+
+def test_a_log_is_followed(tmp_path: Path):
+    """Over a rotation, until somebody has seen enough."""
+    log = a_log(2)
+    path = write(tmp_path / "audit.jsonl", log.lines)
+    arguments = [sys.executable, "-m", "authz", "audit", "tail", "-f", "--json", str(path)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
+        seen = [process.stdout.readline() for _ in range(2)]
+        path.rename(tmp_path / "audit.jsonl.0000000000000001")
+        write(path, [log.add(), log.add("stopped"), log.add()])
+        seen += [process.stdout.readline() for _ in range(2)]
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        status = process.wait(10)
+
+    assert [json.loads(line)["seq"] for line in seen] == [1, 2, 3, 5]
+    assert status == 0
