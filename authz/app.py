@@ -49,7 +49,8 @@ from authz.runner import Parts, Runner
 
 PLUGIN = "plugin"
 ADMIN = "admin"
-"""What the sockets are called in ``LISTEN_FDNAMES``."""
+PROXY = "proxy"
+"""What the sockets are called in ``LISTEN_FDNAMES``; addresses tell those of the proxy apart."""
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 SIGNALS = (*ENDING, signal.SIGHUP)
@@ -85,14 +86,14 @@ def opened(settings: Settings) -> Iterator[Ground]:
         passes = Passes(load_key(settings.pass_key))
         kept = opening.enter_context(keeping.opened(settings.audit))
         wanted = _wanted(settings)
-        sockets = activated(wanted)
+        sockets = activated(wanted, several={PROXY: front.places(settings)})
         for listening in sockets.values():
             opening.callback(listening.close)
         for name, path in wanted.items():
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        proxy = opening.enter_context(front.opened(settings, policy, grants))
+        proxy = opening.enter_context(front.opened(settings, policy, sockets, grants=grants))
         yield Ground(settings, policy, grants, passes, kept, sockets, proxy)
 
 

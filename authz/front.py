@@ -10,10 +10,11 @@ import grp
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import structlog
@@ -28,7 +29,8 @@ from authz.identity.keys import KeyRing
 from authz.identity.peercred import peer
 from authz.lookups.jwks import KeySource
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
-from authz.plugin.socket import listen
+from authz.plugin.activation import Place
+from authz.plugin.socket import PRIVATE, Listening, listen
 from authz.policy.current import CurrentPolicy
 from authz.policy.grants import Grants
 from authz.proof import prove
@@ -42,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 
 Made = TypeVar("Made")
+
+_NONE: Mapping[str, Listening] = MappingProxyType({})
 
 
 class Renewable(Generic[Made]):
@@ -105,14 +109,25 @@ class Front:
             self.daemon_tls.renew()
 
 
+def places(settings: Settings) -> tuple[Place, ...]:
+    """Return where sockets may be that somebody else opened. Raises ConfigurationError."""
+    listens = settings.proxy.listen if settings.proxy else []
+    return tuple(Place(each.address, *_openness(each)) for each in listens)
+
+
 @contextmanager
 def opened(
-    settings: Settings, policy: CurrentPolicy, grants: Grants | None = None
+    settings: Settings,
+    policy: CurrentPolicy,
+    activated: Mapping[str, Listening] = _NONE,
+    *,
+    grants: Grants | None = None,
 ) -> Iterator[Front]:
     """Open the sockets, and close them again whatever happens.
 
-    ``policy`` judges where a listener names no other; ``grants`` lie over all.
-    Raises ConfigurationError and PolicyError.
+    ``policy`` judges where a listener names no other; ``activated`` are sockets
+    that were opened by somebody else, by address; ``grants`` lie over all
+    policies. Raises ConfigurationError and PolicyError.
     """
     daemon_tls = settings.daemon_tls
     outward = Renewable(lambda: _outward(daemon_tls)) if daemon_tls else None
@@ -120,7 +135,8 @@ def opened(
     with ExitStack() as opening:
         for each in settings.proxy.listen if settings.proxy else ():
             own = CurrentPolicy(each.policy, prove, grants) if each.policy else policy
-            sock = _socket(each, opening)
+            passed = activated.get(each.address)
+            sock = passed.sock if passed else _socket(each, opening)
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))
             if each.insecure:
                 log.warning("listener.insecure", address=each.address)
@@ -210,8 +226,7 @@ def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
 
 def _socket(each: Listen, opening: ExitStack) -> socket.socket:
     if each.address.startswith("unix:"):
-        mode = int(each.socket.mode, 8) if each.socket else 0o600
-        group = _group(each.socket.group) if each.socket and each.socket.group else None
+        mode, group = _openness(each)
         listening = listen(socket_path(each.address), mode=mode, group=group)
         opening.callback(listening.close)
         return listening.sock
@@ -224,6 +239,13 @@ def _socket(each: Listen, opening: ExitStack) -> socket.socket:
         raise ConfigurationError(f"{each.address}: cannot listen: {error}") from None
     opening.callback(sock.close)
     return sock
+
+
+def _openness(each: Listen) -> tuple[int, int | None]:
+    """Return mode and group of a listener's file."""
+    if each.socket is None:
+        return PRIVATE, None
+    return int(each.socket.mode, 8), _group(each.socket.group) if each.socket.group else None
 
 
 def _group(name: str) -> int:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
 import structlog
 
@@ -38,6 +40,9 @@ MOST_OF_ONE = 1024
 BACKLOG = 1024
 SHUTDOWN_TIME = 3.0
 """Seconds for what is being answered when the service ends."""
+
+_KEEPING: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""The socket's file may be systemd's; whoever made it removes it."""
 
 AGAIN = 5.0
 """Seconds after which what is under way is judged again."""
@@ -115,7 +120,7 @@ class ProxyServer:
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
         if self._listener.sock.family == socket.AF_UNIX:
             self._server = await loop.create_unix_server(
-                self._protocol, sock=self._listener.sock, backlog=BACKLOG
+                self._protocol, sock=self._listener.sock, backlog=BACKLOG, **_KEEPING
             )
         else:
             self._server = await loop.create_server(

@@ -60,8 +60,13 @@ class Manager:
 
     def start(self, **sockets: socket.socket) -> subprocess.Popen[bytes]:
         """Start the service with the sockets, each under its name."""
-        numbers = [each.fileno() for each in sockets.values()]
-        launch = [sys.executable, "-c", LAUNCHER, ":".join(sockets), ",".join(map(str, numbers))]
+        return self.start_named(*sockets.items())
+
+    def start_named(self, *sockets: tuple[str, socket.socket]) -> subprocess.Popen[bytes]:
+        """Start the service with the sockets, of which some may have the same name."""
+        numbers = [each.fileno() for _, each in sockets]
+        names = ":".join(name for name, _ in sockets)
+        launch = [sys.executable, "-c", LAUNCHER, names, ",".join(map(str, numbers))]
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [*launch, *self.program],
@@ -172,6 +177,80 @@ def test_a_socket_that_does_not_fit_is_a_failure(name, where, mode, said, manage
 
     assert status == 2
     assert said in manager.log.read_text()
+
+
+@pytest.fixture
+def port() -> int:
+    """Return a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        found: int = sock.getsockname()[1]
+        return found
+
+
+def a_proxy(manager: Manager, port: int) -> Path:
+    """Write settings of a proxy with two listeners, and return the path of the first."""
+    path = manager.settings.with_name("proxy.sock")
+    manager.settings.write_text(
+        'policy = "builtin:admin"\ndaemon = "unix:///nowhere/docker.sock"\n'
+        f'[[proxy.listen]]\naddress = "unix://{path}"\ninsecure = true\n'
+        'socket = { mode = "0660" }\n'
+        f'[[proxy.listen]]\naddress = "tcp://127.0.0.1:{port}"\ninsecure = true\n'
+        '[audit]\npath = "audit.jsonl"\n'
+    )
+    return path
+
+
+def refused(sock: socket.socket) -> bytes:
+    """Ask for what nobody may have, also before the service runs; return what came."""
+    sock.settimeout(15)
+    sock.sendall(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    found = b""
+    while piece := sock.recv(65536):
+        found += piece
+    return found
+
+
+def test_a_proxy_that_restarts_turns_nobody_away(manager, port):
+    """Whoever connects while it is stopped, or killed, waits and is answered by the next one."""
+    path = a_proxy(manager, port)
+    with opened(path) as unix, socket.create_server(("127.0.0.1", port)) as tcp:
+        path.chmod(0o660)
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            process = manager.start_named(("proxy", unix), ("proxy", tcp))
+            assert manager.hear("READY=1")
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                assert b" 403 " in refused(client)
+            process.send_signal(end)
+            process.wait(10)
+            assert path.exists()
+            with socket.socket(socket.AF_UNIX) as early, socket.socket() as other:
+                early.connect(str(path))
+                other.connect(("127.0.0.1", port))
+                next_one = manager.start_named(("proxy", tcp), ("proxy", unix))
+                assert b" 403 " in refused(early)
+                assert b" 403 " in refused(other)
+            next_one.kill()
+            next_one.wait(10)
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-socket-activate") is None, reason="systemd is not installed"
+)
+def test_systemds_own_launcher_fits_the_proxy(manager, port):
+    """Two sockets of one name, as a socket unit with two ListenStream= passes them."""
+    path = a_proxy(manager, port)
+    words = ["systemd-socket-activate", "--fdname=proxy:proxy", f"--listen={path}"]
+    with manager.log.open("ab") as log:
+        launched = [*words, f"--listen=127.0.0.1:{port}", *manager.program]
+        manager.started.append(subprocess.Popen(launched, stderr=log))
+    assert wait_for(path.exists, 10)
+    path.chmod(0o660)
+
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        assert b" 403 " in refused(client)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        assert b" 403 " in refused(client)
 
 
 @pytest.mark.skipif(

@@ -1,5 +1,6 @@
 """Sockets handed over by systemd: matched by name, type and path, or not taken."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from authz.errors import ConfigurationError
-from authz.plugin.activation import activated
+from authz.plugin.activation import Place, activated
 
 
 @pytest.fixture
@@ -155,6 +156,102 @@ def test_a_socket_open_to_others_is_a_start_failure(tmp_path: Path, passed: sock
 
     with pytest.raises(ConfigurationError, match=r"mode is 0666; expected 0600 \(SocketMode="):
         activated({"plugin": tmp_path / "a.sock"}, environment(), first=duplicate(passed))
+
+
+def test_several_sockets_of_a_name_are_told_apart_by_address(passed: socket.socket, tmp_path: Path):
+    """Paths, hosts and ports, whatever the order; one that is not passed is made by others."""
+    places = (
+        Place("tcp://[::1]:1"),
+        Place("tcp://localhost:2"),
+        Place(f"unix://{tmp_path / 'a.sock'}", 0o660, os.getgid()),
+    )
+    with socket.create_server(("127.0.0.1", 0)) as tcp:
+        port = tcp.getsockname()[1]
+        places = (*places, Place(f"tcp://127.0.0.1:{port}"))
+        first = duplicate(passed)
+        os.dup2(tcp.fileno(), first + 1)
+        made = activated(
+            {}, environment("proxy:proxy", "2"), several={"proxy": places}, first=first
+        )
+        try:
+            assert sorted(made) == [f"tcp://127.0.0.1:{port}", f"unix://{tmp_path / 'a.sock'}"]
+            assert made[f"tcp://127.0.0.1:{port}"].sock.getsockname() == ("127.0.0.1", port)
+        finally:
+            for listening in made.values():
+                listening.close()
+    assert (tmp_path / "a.sock").exists()
+
+
+@pytest.mark.parametrize(
+    ("places", "names", "problem"),
+    [
+        ([], "proxy", r"socket 'proxy' listens on '.*a\.sock'; expected one of: none"),
+        (["unix:///b.sock", "tcp://[::1]:1"], "proxy", "one of: unix:///b.sock, tcp://"),
+        (["unix://{}"], "proxy:proxy", r"named 'proxy' comes twice"),
+        (["tcp://a..b:1"], "proxy", r"tcp://a\.\.b:1: cannot be resolved"),
+    ],
+)
+def test_a_socket_that_nobody_configured_is_a_start_failure(
+    places: list[str], names: str, problem: str, passed: socket.socket, tmp_path: Path
+):
+    """Nobody would answer on it."""
+    family = socket.AF_INET if "resolved" in problem else socket.AF_UNIX
+    with socket.socket(family) as other:
+        if family is socket.AF_INET:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+        first = duplicate(other if family is socket.AF_INET else passed)
+        os.dup2(passed.fileno(), first + 1)
+        try:
+            with pytest.raises(ConfigurationError, match=problem):
+                activated(
+                    {},
+                    environment(names, str(names.count(":") + 1)),
+                    several={
+                        "proxy": [Place(each.format(tmp_path / "a.sock"), 0o660) for each in places]
+                    },
+                    first=first,
+                )
+        finally:
+            close(first + 1)
+
+
+def close(descriptor: int) -> None:
+    """Close what the code under test may have closed."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "problem"),
+    [
+        (0o666, None, r"mode is 0666; expected 0660 \(SocketMode="),
+        (0o660, 4242, r"group is \d+; expected 4242 \(SocketGroup="),
+    ],
+)
+def test_a_file_is_as_open_as_the_settings_say(
+    mode: int, group: int | None, problem: str, passed: socket.socket, tmp_path: Path
+):
+    """The unit file and the settings say the same, or somebody is mistaken."""
+    path = tmp_path / "a.sock"
+    path.chmod(mode)
+    with pytest.raises(ConfigurationError, match=problem):
+        activated(
+            {},
+            environment("proxy"),
+            several={"proxy": [Place(f"unix://{path}", 0o660, group)]},
+            first=duplicate(passed),
+        )
+
+
+def test_a_proxys_socket_listens():
+    """Datagrams, and what only was bound, are none."""
+    several = {"proxy": [Place("tcp://127.0.0.1:1")]}
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        pytest.raises(ConfigurationError, match="AF_INET SOCK_DGRAM; expected a listening SOCK_"),
+    ):
+        activated({}, environment("proxy"), several=several, first=duplicate(sock))
 
 
 def test_the_third_descriptor_of_a_real_process(tmp_path: Path, passed: socket.socket):
