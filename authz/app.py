@@ -144,7 +144,7 @@ async def run(ground: Ground) -> None:
         sock = ground.sockets[PLUGIN].sock
         servers.append(PluginServer(sock, runner, max_body=limits.max_body))
     if ADMIN in ground.sockets:
-        duties = Duties(operator.ready, metrics.text, operator.reload, operator.note, granting)
+        duties = Duties(operator.ready, operator.metrics, operator.reload, operator.note, granting)
         servers.append(AdminServer(ground.sockets[ADMIN].sock, duties))
     try:
         await _serve(servers, operator, granting)
@@ -180,6 +180,7 @@ async def _serve(servers: list[Server], operator: Operator, granting: Granting) 
         background = [
             group.create_task(Heartbeat().beat()),
             group.create_task(operator.watch_engine()),
+            group.create_task(operator.watch_daemon()),
             group.create_task(operator.reload_on(hangups)),
             group.create_task(operator.watch_files()),
             group.create_task(granting.watch()),

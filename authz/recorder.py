@@ -96,6 +96,11 @@ class Recorder:
             self._late, self._problem = None, ""
         return self._sink.problem or self._problem
 
+    @property
+    def waiting(self) -> int:
+        """How many records wait for the thread."""
+        return len(self._waiting)
+
     async def write(self, record: AuditRecord) -> None:
         """Write one decision. Raises AuditUnavailableError: then nothing may be answered.
 

@@ -55,6 +55,9 @@ MOST_QUESTIONS = 128
 LOOKUPS_AT_ONCE = 16
 """Look-ups of all requests together; further ones wait within their time."""
 
+UNREAD = "unread"
+"""The action, in metrics, of what could not be read."""
+
 _PASS = HEADER.lower()
 
 Questions = tuple[Question, ...]
@@ -256,6 +259,11 @@ class Runner:
         """Why records cannot be written now; empty where they can."""
         return self._recorder.problem
 
+    @property
+    def audit_waiting(self) -> int:
+        """How many records wait to be written."""
+        return self._recorder.waiting
+
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
         self._recorder.close()
@@ -297,7 +305,7 @@ class Runner:
                 prepared = self._prepared(course, entrance)
                 found = gate.survey(prepared, {})
                 if isinstance(found, Facts):
-                    self._judge(course, prepared, {}, found)
+                    self._judge(course, prepared, {}, found, perf_counter())
                     return
                 open_questions = found
             await asyncio.sleep(0)
@@ -306,8 +314,12 @@ class Runner:
                     await entrance.before(course.raw.evidence)
                     prepared = self._prepared(course, entrance)
                 answers: dict[Question, Answer] = {}
+                began = perf_counter()
                 facts = await self._facts(prepared, answers, open_questions)
-                self._judge(course, prepared, answers, facts)
+                ended = perf_counter()
+                if answers:
+                    self._parts.metrics.stages.observe("lookup", ended - began)
+                self._judge(course, prepared, answers, facts, ended)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -320,22 +332,29 @@ class Runner:
 
     def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
         """Take the request into the gate, noting on the way what is known of it."""
+        began = perf_counter()
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
+        self._parts.metrics.stages.observe("read", perf_counter() - began)
         return prepared
 
-    @staticmethod
     def _judge(
-        course: gate.Course, prepared: gate.Prepared, answers: Answers, facts: Facts
+        self,
+        course: gate.Course,
+        prepared: gate.Prepared,
+        answers: Answers,
+        facts: Facts,
+        began: float,
     ) -> None:
         """Let the policy speak."""
         course.facts = facts
         course.forward = gate.forward(prepared, answers)
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
+        self._parts.metrics.stages.observe("judge", perf_counter() - began)
 
     async def _facts(
         self, prepared: gate.Prepared, answers: dict[Question, Answer], first: Questions
@@ -383,8 +402,10 @@ class Runner:
         """Write the record. A request without one is refused, whatever was decided."""
         try:
             verdict = course.verdict()
-            took = int((perf_counter() - started) * 1e6)
+            began = perf_counter()
+            took = int((began - started) * 1e6)
             await self._recorder.write(course.record(verdict, took, self._parts.redaction))
+            self._parts.metrics.stages.observe("audit", perf_counter() - began)
         except AuditUnavailableError as error:
             log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
             if self._parts.allow_reads and course.only_reads() and verdict.lets_through:
@@ -407,6 +428,7 @@ class Runner:
         labels = (door, verdict.effect.value, verdict.reason.value, enforced)
         self._parts.metrics.decision(*labels).inc()
         self._parts.metrics.seconds_of(door).observe(seconds)
+        self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(
                 _EVENTS[verdict.effect],

@@ -1,6 +1,7 @@
 """What an operator is told, and what a reload does."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -377,3 +378,43 @@ async def test_readiness_tells_of_what_others_warn_of(site):
     assert (await found.operator.ready()).document["warnings"] == [
         "user:alice is granted container.exec"
     ]
+
+
+async def test_the_state_is_measured_when_it_is_asked_for(site, tmp_path):
+    """Which policy, since when, whether it is the newest, and whether anything can be recorded."""
+    found = site(mode=Mode.SHADOW)
+    value = found.metrics.registry.get_sample_value
+    found.operator.metrics()
+    digest = found.policy.snapshot.digest
+    assert value("dockgate_policy_info", {"digest": digest}) == 1
+    assert (value("dockgate_policy_stale"), value("dockgate_shadow")) == (0, 1)
+    assert abs(value("dockgate_policy_loaded_timestamp_seconds") - time.time()) < 60
+    assert value("dockgate_audit_failing") == value("dockgate_audit_waiting") == 0
+
+    a_bundle(tmp_path, policy=CREATE_ROW + CREATE_ROW.replace("on:new", "on:own"))
+    await found.operator.reload()
+    a_bundle(tmp_path, policy="nonsense")
+    await found.operator.reload()
+    found.sink.problem = "No space left on device"
+    text = found.operator.metrics().decode()
+
+    assert text.count("dockgate_policy_info{") == 1
+    assert digest not in text
+    assert value("dockgate_policy_stale") == 1
+    assert value("dockgate_audit_failing") == 1
+
+
+async def test_whether_the_daemon_answers_is_measured(site, monkeypatch):
+    """Again and again; that it went away is told once."""
+    monkeypatch.setattr(operator_module, "PULSE", 0.001)
+    found = site()
+    value = found.metrics.registry.get_sample_value
+    with capture_logs() as logs:
+        watching = asyncio.create_task(found.operator.watch_daemon())
+        await until(lambda: value("dockgate_daemon_up") == 1)
+        found.lookups.script = {INFO: LookupFailedError("gone")}
+        await until(lambda: value("dockgate_daemon_up") == 0)
+        await asyncio.sleep(0.01)
+        watching.cancel()
+
+    assert [each["event"] for each in logs] == ["engine.lost"]

@@ -58,6 +58,8 @@ class CurrentPolicy:
         self._loading = Lock()
         self._retiring: Thread | None = None
         self.problem = ""
+        self.loaded = time.time()
+        """When the policy in force was read, in seconds since 1970."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -84,6 +86,7 @@ class CurrentPolicy:
             self._retiring = Thread(target=_retire, args=(held,), name="retire", daemon=True)
             self._retiring.start()
             self.problem = ""
+            self.loaded = time.time()
         return snapshot
 
     def changed(self) -> bool:
