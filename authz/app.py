@@ -23,6 +23,8 @@ from authz.config import Settings, socket_path
 from authz.facts.known import PROTECTED, FactSettings
 from authz.facts.paths import clean
 from authz.front import Front
+from authz.grant_file import this_boot
+from authz.granting import Around, Granting
 from authz.heartbeat import Heartbeat, notify
 from authz.identity.certificate import daemon_certificate
 from authz.identity.chain import anonymous
@@ -39,6 +41,8 @@ from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
 from authz.policy.current import CurrentPolicy
+from authz.policy.grants import Grants
+from authz.policy.vocabulary import vocabulary
 from authz.proof import prove
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import ProxyServer, Shared
@@ -65,6 +69,7 @@ class Ground:
 
     settings: Settings
     policy: CurrentPolicy
+    grants: Grants
     passes: Passes
     kept: Kept
     sockets: dict[str, Listening]
@@ -78,7 +83,8 @@ def opened(settings: Settings) -> Iterator[Ground]:
     Raises ConfigurationError and PolicyError, with nothing left behind.
     """
     with ExitStack() as opening:
-        policy = CurrentPolicy(settings.policy, prove)
+        grants = Grants(this_boot().count)
+        policy = CurrentPolicy(settings.policy, prove, grants)
         passes = Passes(load_key(settings.pass_key))
         kept = opening.enter_context(keeping.opened(settings.audit))
         wanted = _wanted(settings)
@@ -89,8 +95,8 @@ def opened(settings: Settings) -> Iterator[Ground]:
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        proxy = opening.enter_context(front.opened(settings, policy, sockets))
-        yield Ground(settings, policy, passes, kept, sockets, proxy)
+        proxy = opening.enter_context(front.opened(settings, policy, sockets, grants=grants))
+        yield Ground(settings, policy, grants, passes, kept, sockets, proxy)
 
 
 async def run(ground: Ground) -> None:
@@ -123,6 +129,7 @@ async def run(ground: Ground) -> None:
     )
     operator = Operator(runner, ground.policy, lookups, metrics, mode)
     operator.also_reload(ground.front.further, ground.front.renew)
+    granting = _granting(ground, operator, metrics)
     daemon = Daemon(settings.daemon, tls=outward)
     shared = Shared(
         runner,
@@ -138,17 +145,33 @@ async def run(ground: Ground) -> None:
         sock = ground.sockets[PLUGIN].sock
         servers.append(PluginServer(sock, runner, max_body=limits.max_body))
     if ADMIN in ground.sockets:
-        duties = Duties(operator.ready, metrics.text, operator.reload, operator.note)
+        duties = Duties(operator.ready, operator.metrics, operator.reload, operator.note, granting)
         servers.append(AdminServer(ground.sockets[ADMIN].sock, duties))
     try:
-        await _serve(servers, operator, Events(asked, cache) if cache else None)
+        await _serve(servers, operator, granting, Events(asked, cache) if cache else None)
     finally:
         daemon.close()
         await lookups.close()
         runner.close()
 
 
-async def _serve(servers: list[Server], operator: Operator, events: Events | None) -> None:
+def _granting(ground: Ground, operator: Operator, metrics: Metrics) -> Granting:
+    granting = Granting(
+        Around(
+            ground.grants,
+            lambda: vocabulary(ground.policy.snapshot.bundle.groups),
+            operator.note_grant,
+            metrics,
+            ground.settings.grants,
+        )
+    )
+    operator.also_warn(granting.warnings)
+    return granting
+
+
+async def _serve(
+    servers: list[Server], operator: Operator, granting: Granting, events: Events | None
+) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in ENDING:
@@ -160,8 +183,10 @@ async def _serve(servers: list[Server], operator: Operator, events: Events | Non
         background = [
             group.create_task(Heartbeat().beat()),
             group.create_task(operator.watch_engine()),
+            group.create_task(operator.watch_daemon()),
             group.create_task(operator.reload_on(hangups)),
             group.create_task(operator.watch_files()),
+            group.create_task(granting.watch()),
         ]
         if events:
             background.append(group.create_task(events.follow()))
@@ -207,6 +232,8 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
     own += keeping.paths(settings.audit)
     if settings.pass_key is not None:
         own.append(settings.pass_key)
+    if settings.grants is not None:
+        own.append(settings.grants)
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
     found = (_on_the_host(path, settings.host_root) for path in own)

@@ -190,6 +190,8 @@ class Settings(Section):
     daemon: str = Field(default="unix:///var/run/docker.sock", validate_default=True)
     pass_key: Path | None = None
     """Key file of the look-ups' pass; without one the key lives in memory."""
+    grants: Path | None = None
+    """File that keeps grants for a while over a restart; without one they end with the process."""
     host_root: Path = Path("/")
     """Where the daemon's file system is seen from here; another folder in a container."""
     plugin: Plugin | None = None
@@ -313,6 +315,8 @@ def _absolute(settings: Settings, start: Path) -> Settings:
         update["plugin"] = settings.plugin.model_copy(update={"socket": socket})
     if settings.pass_key:
         update["pass_key"] = start / settings.pass_key
+    if settings.grants:
+        update["grants"] = start / settings.grants
     update["host_root"] = start / settings.host_root
     update["audit"] = _absolute_audit(settings.audit, start)
     return settings.model_copy(update=update)

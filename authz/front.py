@@ -30,6 +30,7 @@ from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.activation import Place
 from authz.plugin.socket import PRIVATE, Listening, listen
 from authz.policy.current import CurrentPolicy
+from authz.policy.grants import Grants
 from authz.proof import prove
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
 from authz.proxy.head import Headers
@@ -122,20 +123,24 @@ def places(settings: Settings) -> tuple[Place, ...]:
 
 @contextmanager
 def opened(
-    settings: Settings, policy: CurrentPolicy, activated: Mapping[str, Listening] = _NONE
+    settings: Settings,
+    policy: CurrentPolicy,
+    activated: Mapping[str, Listening] = _NONE,
+    *,
+    grants: Grants | None = None,
 ) -> Iterator[Front]:
     """Open the sockets, and close them again whatever happens.
 
     ``policy`` judges where a listener names no other; ``activated`` are sockets
-    that were opened by somebody else, by address. Raises ConfigurationError and
-    PolicyError.
+    that were opened by somebody else, by address; ``grants`` lie over all
+    policies. Raises ConfigurationError and PolicyError.
     """
     daemon_tls = settings.daemon_tls
     outward = Renewable(lambda: _outward(daemon_tls)) if daemon_tls else None
     found: list[Opened] = []
     with ExitStack() as opening:
         for each in settings.proxy.listen if settings.proxy else ():
-            own = CurrentPolicy(each.policy, prove) if each.policy else policy
+            own = CurrentPolicy(each.policy, prove, grants) if each.policy else policy
             passed = activated.get(each.address)
             sock = passed.sock if passed else _socket(each, opening)
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))

@@ -152,6 +152,13 @@ class Course:
             self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
         )
 
+    @property
+    def action(self) -> str:
+        """The action asked for, as far as it is known: one of the table's, or nothing."""
+        if self.facts is not None:
+            return self.facts.action
+        return self.request.operation.action if self.request is not None else ""
+
     def only_reads(self) -> bool:
         """Say whether the request was read and changes nothing, and reveals no secret."""
         return self.request is not None and self.request.operation.risk == "read"

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter as Tally
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from prometheus_client import (
@@ -17,9 +20,68 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
 
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds. A decision takes two at most."""
+
+
+STAGES = ("read", "lookup", "judge", "audit")
+"""What a decision takes its time for."""
+
+STAGE_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.0)
+"""Seconds. To judge takes a tenth of a millisecond, to look up can take all the time there is."""
+
+
+class Stages(Collector):
+    """How long each stage takes, in plain lists.
+
+    The event loop alone counts, several times for each request; a lock for
+    each would cost more than what is counted.
+    """
+
+    def __init__(self) -> None:
+        self._counts = {stage: [0] * (len(STAGE_BUCKETS) + 1) for stage in STAGES}
+        self._sums = dict.fromkeys(STAGES, 0.0)
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """Count one."""
+        self._counts[stage][bisect_left(STAGE_BUCKETS, seconds)] += 1
+        self._sums[stage] += seconds
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        """Return the histogram."""
+        family = HistogramMetricFamily(
+            "dockgate_stage_seconds",
+            "Time of each stage of a decision; without look-ups there is no such stage.",
+            labels=["stage"],
+        )
+        for stage in STAGES:
+            total, buckets = 0, []
+            for bound, count in zip((*STAGE_BUCKETS, None), self._counts[stage], strict=True):
+                total += count
+                buckets.append(("+Inf" if bound is None else str(bound), total))
+            family.add_metric([stage], buckets, self._sums[stage])
+        yield family
+
+
+class Actions(Collector):
+    """Decisions by action and effect. Actions are those of the table of operations."""
+
+    def __init__(self) -> None:
+        self.count: Tally[tuple[str, str]] = Tally()
+
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """Return the counter."""
+        family = CounterMetricFamily(
+            "dockgate_actions",
+            "Decisions by action and effect; what could not be read has the action unread.",
+            labels=["action", "effect"],
+        )
+        for labels, count in sorted(self.count.items()):
+            family.add_metric(labels, count)
+        yield family
 
 
 class Metrics:
@@ -68,10 +130,71 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-
         self.connections = Gauge(
             "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
         )
+
+        self.stages = Stages()
+        self.actions = Actions()
+        self.registry.register(self.stages)
+        self.registry.register(self.actions)
+        self._state()
+
+    def _state(self) -> None:
+        """Add what is no count but a state of the service."""
+        self.grants = Gauge(
+            "dockgate_grants", "Grants for a while that are in force.", registry=self.registry
+        )
+        self.grant_events = Counter(
+            "dockgate_grant_events",
+            "Grants that were given, revoked, or expired.",
+            ("event",),
+            registry=self.registry,
+        )
+        self.build = Gauge(
+            "dockgate_build_info", "One, with the version.", ("version",), registry=self.registry
+        )
+        self.shadow = Gauge(
+            "dockgate_shadow",
+            "Whether what a policy denies is let through.",
+            registry=self.registry,
+        )
+        self.policy = Gauge(
+            "dockgate_policy_info",
+            "One, with the digest of the policy in force.",
+            ("digest",),
+            registry=self.registry,
+        )
+        self.policy_loaded = Gauge(
+            "dockgate_policy_loaded_timestamp_seconds",
+            "When the policy in force was read.",
+            registry=self.registry,
+        )
+        self.policy_stale = Gauge(
+            "dockgate_policy_stale",
+            "Policies whose files do not load, so that an older one is in force.",
+            registry=self.registry,
+        )
+        self.audit_failing = Gauge(
+            "dockgate_audit_failing", "Whether nothing can be recorded now.", registry=self.registry
+        )
+        self.audit_waiting = Gauge(
+            "dockgate_audit_waiting", "Records that wait to be written.", registry=self.registry
+        )
+        self.daemon_up = Gauge(
+            "dockgate_daemon_up", "Whether the daemon answered last.", registry=self.registry
+        )
+        self.streams = Gauge(
+            "dockgate_proxy_streams",
+            "Connections that were taken over, and answers that last.",
+            registry=self.registry,
+        )
+        self._streams: list[Callable[[], int]] = []
+        self.streams.set_function(lambda: float(sum(count() for count in self._streams)))
+
+    def count_streams(self, count: Callable[[], int]) -> None:
+        """Let a listener say how many streams it has."""
+        self._streams.append(count)
 
     @lru_cache(maxsize=256)  # noqa: B019  one object for the life of the process
     def decision(self, door: str, effect: str, reason: str, enforced: str) -> Counter:

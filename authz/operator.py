@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from authz import __version__
 from authz.admin.server import Answer, Peer
 from authz.audit.record import Asked, Mode
 from authz.errors import ConfigurationError, LookupFailedError, PolicyError, Severity
@@ -42,6 +43,9 @@ SHADOW = "shadow mode: what the policy denies is let through, but for never rows
 EVERY = 5.0
 """Seconds between two attempts to reach a daemon that has not started yet."""
 
+PULSE = 15.0
+"""Seconds between two looks whether the daemon answers."""
+
 LOOK = 1.0
 """Seconds between two looks at the files of the policies."""
 
@@ -61,11 +65,15 @@ class Operator:
     ) -> None:
         self._further: Sequence[CurrentPolicy] = ()
         self._renew: Callable[[], None] = lambda: None
+        self._also_warn: Callable[[], list[str]] = list
         self._runner = runner
         self._policy = policy
         self._lookups = lookups
         self._metrics = metrics
         self._mode = mode
+        self._up = False
+        metrics.build.labels(__version__).set(1)
+        metrics.shadow.set(1 if mode is Mode.SHADOW else 0)
 
     def also_reload(self, further: Sequence[CurrentPolicy], renew: Callable[[], None]) -> None:
         """Reload more than the policy: those of single listeners, and other files.
@@ -75,6 +83,10 @@ class Operator:
         """
         self._further = further
         self._renew = renew
+
+    def also_warn(self, warnings: Callable[[], list[str]]) -> None:
+        """Let ``/readyz`` tell more than what is known here."""
+        self._also_warn = warnings
 
     async def ready(self) -> Answer:
         """Say whether requests can be judged: 200, or 503 where nothing can be recorded.
@@ -90,9 +102,21 @@ class Operator:
             "mode": self._mode.value,
             "policy": self._policy.snapshot.digest,
             "daemon": version or None,
-            "warnings": [*filter(None, problems), *self._warnings(version)],
+            "warnings": [*filter(None, problems), *self._warnings(version), *self._also_warn()],
         }
         return Answer(503 if self._runner.audit_problem else 200, document)
+
+    def metrics(self) -> bytes:
+        """Return all that is counted, and the state of now, in Prometheus' text format."""
+        made, policies = self._metrics, [self._policy, *self._further]
+        made.policy.clear()
+        for each in policies:
+            made.policy.labels(each.snapshot.digest).set(1)
+        made.policy_loaded.set(min(each.loaded for each in policies))
+        made.policy_stale.set(sum(1 for each in policies if each.problem))
+        made.audit_failing.set(1 if self._runner.audit_problem else 0)
+        made.audit_waiting.set(self._runner.audit_waiting)
+        return made.text()
 
     async def reload(self) -> Answer:
         """Read the policy again: 200 with its digest, or 422 with every problem."""
@@ -157,6 +181,11 @@ class Operator:
         )
         await self._runner.note(Asked(method, target), identity, allowed=allowed)
 
+    async def note_grant(self, peer: Peer | None, event: Mapping[str, str]) -> None:
+        """Record what became of a grant, and by whom. Raises AuditUnavailableError."""
+        who = {"uid": str(peer.uid), "pid": str(peer.pid)} if peer else {}
+        await self._runner.note_grant({**event, **who})
+
     async def watch_engine(self) -> None:
         """Wait for the daemon, and say once which it is and what that means."""
         if self._mode is Mode.SHADOW:
@@ -169,6 +198,16 @@ class Operator:
         log.info("engine.seen", version=version)
         if warning := engine_warning(version):
             log.warning("engine.not_guarded", problem=warning)
+
+    async def watch_daemon(self) -> None:
+        """Take note of whether the daemon answers, until cancelled."""
+        while True:
+            version, unreached = await self._engine()
+            self._metrics.daemon_up.set(1 if version else 0)
+            up, self._up = self._up, bool(version)
+            if up and not version:
+                log.warning("engine.lost", problem=unreached)
+            await asyncio.sleep(PULSE)
 
     async def _engine(self) -> tuple[str, str]:
         """Return the engine's version, or why it is not known."""

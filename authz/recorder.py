@@ -96,6 +96,11 @@ class Recorder:
             self._late, self._problem = None, ""
         return self._sink.problem or self._problem
 
+    @property
+    def waiting(self) -> int:
+        """How many records wait for the thread."""
+        return len(self._waiting)
+
     async def write(self, record: AuditRecord) -> None:
         """Write one decision. Raises AuditUnavailableError: then nothing may be answered.
 
@@ -112,6 +117,10 @@ class Recorder:
         self._problem = ""
         if self._unrecorded:
             self._tell_unrecorded()
+
+    async def state(self, kind: Kind, members: Mapping[str, Any]) -> None:
+        """Write something else that must be there. Raises AuditUnavailableError."""
+        await self._append(partial(self._sink.note, kind, members))
 
     def tell(self, kind: Kind, members: Mapping[str, Any]) -> None:
         """Write something that nobody waits for. What cannot be written is told in the log."""

@@ -8,7 +8,7 @@ catches whatever goes wrong, because a defect of ours must refuse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -43,6 +43,9 @@ WRITING = 0.25
 
 MOST_IN_FLIGHT = 256
 """Questions that are answered at once; more are refused at once."""
+
+UNREAD = "unread"
+"""The action, in metrics, of what could not be read."""
 
 _PASS = HEADER.lower()
 
@@ -192,6 +195,10 @@ class Runner:
         )
         await self._recorder.write(record)
 
+    async def note_grant(self, event: Mapping[str, str]) -> None:
+        """Record what became of a grant. Raises AuditUnavailableError."""
+        await self._recorder.state(Kind.GRANT, {"id": self._ids.next(), **event})
+
     def outcome(  # noqa: PLR0913  what a door may know of an end; none needs all of it
         self,
         request: str,
@@ -231,6 +238,11 @@ class Runner:
     def audit_problem(self) -> str:
         """Why records cannot be written now; empty where they can."""
         return self._recorder.problem
+
+    @property
+    def audit_waiting(self) -> int:
+        """How many records wait to be written."""
+        return self._recorder.waiting
 
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
@@ -275,7 +287,7 @@ class Runner:
                     if inquiry is None:
                         await entrance.before(course.raw.evidence)
                         inquiry = self._begin(course, entrance)
-                    await self._asker.ask_all(inquiry)
+                    await self._ask(inquiry)
             self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
@@ -289,28 +301,40 @@ class Runner:
 
     def _begin(self, course: gate.Course, entrance: Entrance) -> Inquiry:
         """Take the request into the gate, noting on the way what is known of it."""
+        began = perf_counter()
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
         snapshot = entrance.policy.snapshot
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
-        return self._asker.begin(prepared)
+        inquiry = self._asker.begin(prepared)
+        self._parts.metrics.stages.observe("read", perf_counter() - began)
+        return inquiry
 
-    @staticmethod
-    def _judge(course: gate.Course, inquiry: Inquiry) -> None:
+    async def _ask(self, inquiry: Inquiry) -> None:
+        """Ask what is open. Raises LookupFailedError, or RefusedError."""
+        began = perf_counter()
+        await self._asker.ask_all(inquiry)
+        self._parts.metrics.stages.observe("lookup", perf_counter() - began)
+
+    def _judge(self, course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak, and say what is sent on if it allows."""
+        began = perf_counter()
         prepared, facts = inquiry.prepared, inquiry.facts
         course.facts = facts
         course.forward = gate.forward(prepared, inquiry.answers)
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
+        self._parts.metrics.stages.observe("judge", perf_counter() - began)
 
     async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
         """Write the record. A request without one is refused, whatever was decided."""
         try:
             verdict = course.verdict()
-            took = int((perf_counter() - started) * 1e6)
+            began = perf_counter()
+            took = int((began - started) * 1e6)
             await self._recorder.write(course.record(verdict, took, self._parts.redaction))
+            self._parts.metrics.stages.observe("audit", perf_counter() - began)
         except AuditUnavailableError as error:
             log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
             if self._parts.allow_reads and course.only_reads() and verdict.lets_through:
@@ -333,6 +357,7 @@ class Runner:
         labels = (door, verdict.effect.value, verdict.reason.value, enforced)
         self._parts.metrics.decision(*labels).inc()
         self._parts.metrics.seconds_of(door).observe(seconds)
+        self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(
                 _EVENTS[verdict.effect],

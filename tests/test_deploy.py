@@ -46,7 +46,8 @@ def test_service_may_write_where_the_settings_do():
     settings = load_settings(SYSTEMD / "dockgate.toml", {})
     service = unit("dockgate.service")["Service"]
     assert Path(settings.audit.path).parent == Path("/var/log", service["LogsDirectory"])
-    assert settings.pass_key.parent == Path("/var/lib", service["StateDirectory"])
+    state = Path("/var/lib", service["StateDirectory"])
+    assert settings.pass_key.parent == settings.grants.parent == state
     assert socket_path(settings.admin.address).parent == Path("/run", service["RuntimeDirectory"])
 
 
@@ -160,6 +161,7 @@ def test_the_proxys_settings_load(name):
     assert Path(settings.audit.path).parent == Path("/var/log", service["LogsDirectory"])
     runtime = Path("/run", service["RuntimeDirectory"])
     assert socket_path(settings.admin.address).is_relative_to(runtime)
+    assert settings.grants.parent == Path("/var/lib", service["StateDirectory"])
     assert not any(each.insecure for each in settings.proxy.listen)
 
 

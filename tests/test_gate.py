@@ -117,6 +117,15 @@ def test_what_was_never_judged_is_refused():
     assert (verdict.effect, verdict.reason) == (Effect.REFUSE, Reason.INTERNAL_ERROR)
 
 
+def test_the_action_is_told_as_far_as_it_is_known(snapshot):
+    """That of the facts before that of the table; of what was not read nothing."""
+    one = course(snapshot, b'{"Image":"nginx"}')
+    described, read = one.action, replace(one, facts=None).action
+
+    assert described == read == "container.create"
+    assert replace(one, facts=None, request=None).action == ""
+
+
 def test_authenticate_asks_the_chain():
     """The first method that knows the caller names him."""
     raw = RawRequest("GET", "/_ping", evidence=Evidence())

@@ -15,6 +15,19 @@ NAMES = {
     "dockgate_audit_failures": ("counter", set()),
     "dockgate_policy_reloads": ("counter", {"outcome"}),
     "dockgate_proxy_connections": ("gauge", set()),
+    "dockgate_actions": ("counter", {"action", "effect"}),
+    "dockgate_stage_seconds": ("histogram", {"stage", "le"}),
+    "dockgate_build_info": ("gauge", {"version"}),
+    "dockgate_shadow": ("gauge", set()),
+    "dockgate_policy_info": ("gauge", {"digest"}),
+    "dockgate_policy_loaded_timestamp_seconds": ("gauge", set()),
+    "dockgate_policy_stale": ("gauge", set()),
+    "dockgate_audit_failing": ("gauge", set()),
+    "dockgate_audit_waiting": ("gauge", set()),
+    "dockgate_daemon_up": ("gauge", set()),
+    "dockgate_proxy_streams": ("gauge", set()),
+    "dockgate_grants": ("gauge", set()),
+    "dockgate_grant_events": ("counter", {"event"}),
 }
 """Dashboards and alerts of other people read these: names and labels are only ever added."""
 
@@ -29,6 +42,12 @@ def counted() -> Metrics:
     metrics.passes.labels("admitted").inc()
     metrics.unwritten.inc()
     metrics.reloads.labels("done").inc()
+    metrics.grants.set(1)
+    metrics.actions.count["container.exec", "deny"] += 1
+    metrics.stages.observe("judge", 0.00007)
+    metrics.build.labels("1").set(1)
+    metrics.policy.labels("4b").set(1)
+    metrics.grant_events.labels("granted").inc()
     return metrics
 
 
@@ -69,3 +88,27 @@ def test_the_buckets_reach_to_the_limit():
     """A decision that took all its time is told from one that took longer."""
     assert BUCKETS[-1] == TIME_LIMIT
     assert list(BUCKETS) == sorted(BUCKETS)
+
+
+def test_stages_are_told_as_a_histogram():
+    """Each in its bucket and in all above; what takes longest is in the last."""
+    metrics = Metrics()
+    for seconds in (0.00005, 0.00006, 9.0):
+        metrics.stages.observe("judge", seconds)
+
+    def below(bound):
+        labels = {"stage": "judge", "le": bound}
+        return metrics.registry.get_sample_value("dockgate_stage_seconds_bucket", labels)
+
+    assert [below(each) for each in ("5e-05", "0.0001", "2.0", "+Inf")] == [1, 2, 2, 3]
+    total = metrics.registry.get_sample_value("dockgate_stage_seconds_sum", {"stage": "judge"})
+    assert round(total, 5) == 9.00011
+
+
+def test_streams_are_those_of_all_listeners():
+    """Counted when somebody asks."""
+    metrics = Metrics()
+    metrics.count_streams(lambda: 2)
+    metrics.count_streams(lambda: 3)
+
+    assert metrics.registry.get_sample_value("dockgate_proxy_streams") == 5

@@ -1,6 +1,7 @@
 """What an operator is told, and what a reload does."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +9,7 @@ from structlog.testing import capture_logs
 
 from authz import operator as operator_module
 from authz.admin.server import Peer
+from authz.audit.chain import Kind
 from authz.audit.record import Mode
 from authz.errors import AuditUnavailableError, ConfigurationError, LookupFailedError, Reason
 from authz.facts.questions import MISSING, Question, Topic
@@ -351,3 +353,68 @@ async def test_changed_files_are_read_again(site, tmp_path, monkeypatch):
 
     assert one.policy.snapshot.digest == before[0]
     assert [each["event"] for each in logged] == ["policy.files_changed", "policy.reloaded"]
+
+
+async def test_a_grant_is_a_record_of_its_own_kind(site):
+    """What became of it and by whom; an end by itself is nobody's doing."""
+    found = site()
+    event = {"event": "granted", "grant": "01J"}
+
+    await found.operator.note_grant(ROOT, event)
+    await found.operator.note_grant(None, event)
+
+    (kind, first), (_, second) = found.sink.notes
+    assert kind is Kind.GRANT
+    assert (first["grant"], first["uid"], first["pid"]) == ("01J", "0", "4711")
+    assert first["id"] < second["id"]
+    assert "uid" not in second
+
+
+async def test_readiness_tells_of_what_others_warn_of(site):
+    """Such as grants in force."""
+    found = site()
+    found.operator.also_warn(lambda: ["user:alice is granted container.exec"])
+
+    assert (await found.operator.ready()).document["warnings"] == [
+        "user:alice is granted container.exec"
+    ]
+
+
+async def test_the_state_is_measured_when_it_is_asked_for(site, tmp_path):
+    """Which policy, since when, whether it is the newest, and whether anything can be recorded."""
+    found = site(mode=Mode.SHADOW)
+    value = found.metrics.registry.get_sample_value
+    found.operator.metrics()
+    digest = found.policy.snapshot.digest
+    assert value("dockgate_policy_info", {"digest": digest}) == 1
+    assert (value("dockgate_policy_stale"), value("dockgate_shadow")) == (0, 1)
+    assert abs(value("dockgate_policy_loaded_timestamp_seconds") - time.time()) < 60
+    assert value("dockgate_audit_failing") == value("dockgate_audit_waiting") == 0
+
+    a_bundle(tmp_path, policy=CREATE_ROW + CREATE_ROW.replace("on:new", "on:own"))
+    await found.operator.reload()
+    a_bundle(tmp_path, policy="nonsense")
+    await found.operator.reload()
+    found.sink.problem = "No space left on device"
+    text = found.operator.metrics().decode()
+
+    assert text.count("dockgate_policy_info{") == 1
+    assert digest not in text
+    assert value("dockgate_policy_stale") == 1
+    assert value("dockgate_audit_failing") == 1
+
+
+async def test_whether_the_daemon_answers_is_measured(site, monkeypatch):
+    """Again and again; that it went away is told once."""
+    monkeypatch.setattr(operator_module, "PULSE", 0.001)
+    found = site()
+    value = found.metrics.registry.get_sample_value
+    with capture_logs() as logs:
+        watching = asyncio.create_task(found.operator.watch_daemon())
+        await until(lambda: value("dockgate_daemon_up") == 1)
+        found.lookups.script = {INFO: LookupFailedError("gone")}
+        await until(lambda: value("dockgate_daemon_up") == 0)
+        await asyncio.sleep(0.01)
+        watching.cancel()
+
+    assert [each["event"] for each in logs] == ["engine.lost"]

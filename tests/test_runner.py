@@ -228,6 +228,26 @@ async def test_a_note_that_cannot_be_written_shows(bench):
 # --- questions and their answers -----------------------------------------------------------------
 
 
+async def test_actions_and_stages_are_counted(bench):
+    """What needs no look-up has no such stage; what cannot be read is counted as unread."""
+    one = bench()
+    await one.runner.decide(RawRequest("GET", "/_ping"))
+    await one.runner.decide(CREATE)
+    await one.runner.decide(RawRequest("GET", "/no/such/route"))
+
+    for action, effect in (
+        ("system.ping", "allow"),
+        ("container.create", "allow"),
+        ("unread", "refuse"),
+    ):
+        assert one.counted("actions_total", action=action, effect=effect) == 1
+    stages = {
+        stage: one.counted("stage_seconds_count", stage=stage)
+        for stage in ("read", "lookup", "judge", "audit")
+    }
+    assert stages == {"read": 2, "lookup": 1, "judge": 2, "audit": 3}
+
+
 async def test_questions_are_asked_round_by_round(bench):
     """The exec names its container, that its volume, that a path of the host."""
     one = bench(script=CHAIN)

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     RETIRED = "retired"
     """Old files are about to be deleted, as the settings want it."""
     CHECKPOINT = "checkpoint"
+    GRANT = "grant"
+    """Somebody was granted something for a while, or that ended."""
 
 
 class Link(NamedTuple):

@@ -230,7 +230,7 @@ def _fact(outcome: Outcome, redaction: Redaction) -> dict[str, Any]:
         "fact": redaction.text(str(outcome.fact)),
         "verdict": outcome.word or "deny",
         "row": row.id if row else None,
-        "at": f"{row.location.file}:{row.location.line}" if row else None,
+        "at": row.at if row else None,
         "message": row.message if row else "",
     }
     if outcome.error:

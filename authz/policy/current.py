@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from threading import Lock, Thread
 from typing import Final
 
 from authz.policy.aside import aside, let_go
 from authz.policy.bundle import load_bundle
+from authz.policy.grants import Grants
 from authz.policy.look import look
 from authz.policy.snapshot import Snapshot, compile_snapshot
 
@@ -37,12 +39,18 @@ class CurrentPolicy:
     ``problem`` says why the last load failed; it is empty where it did not.
     """
 
-    def __init__(self, reference: str, prove: Callable[[Snapshot], None] = _unproved) -> None:
+    def __init__(
+        self,
+        reference: str,
+        prove: Callable[[Snapshot], None] = _unproved,
+        grants: Grants | None = None,
+    ) -> None:
         """Load for the first time. Raises PolicyError: without a policy there is no service.
 
         ``prove`` is shown each policy before it comes in force, and raises
-        PolicyError where that must not be.
+        PolicyError where that must not be. ``grants`` lie over each of them.
         """
+        self._grants = Grants() if grants is None else grants
         self._reference = reference
         self._prove = prove
         self._seen = self._glimpsed = look(reference)
@@ -50,6 +58,8 @@ class CurrentPolicy:
         self._loading = Lock()
         self._retiring: Thread | None = None
         self.problem = ""
+        self.loaded = time.time()
+        """When the policy in force was read, in seconds since 1970."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -76,6 +86,7 @@ class CurrentPolicy:
             self._retiring = Thread(target=_retire, args=(held,), name="retire", daemon=True)
             self._retiring.start()
             self.problem = ""
+            self.loaded = time.time()
         return snapshot
 
     def changed(self) -> bool:
@@ -91,8 +102,9 @@ class CurrentPolicy:
         self._seen = look(self._reference)
         with aside():
             snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
+            # INVARIANT: a policy is proved as it stands, whatever is granted meanwhile.
             self._prove(snapshot)
-            return snapshot
+            return replace(snapshot, grants=self._grants)
 
 
 def _retire(held: list[Snapshot]) -> None:

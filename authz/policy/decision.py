@@ -40,6 +40,12 @@ class Row:
     message: str = ""
     controls: tuple[str, ...] = ()
 
+    @property
+    def at(self) -> str:
+        """Where the row stands: ``file:line``, or the name of what is no file."""
+        where = self.location
+        return f"{where.file}:{where.line}" if where.line else where.file
+
 
 class Outcome(NamedTuple):
     """What became of one fact. ``row`` is None where no row speaks of it.

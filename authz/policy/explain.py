@@ -69,8 +69,7 @@ def shown(outcome: Outcome) -> str:
 
 def place(row: Row) -> str:
     """Return ``id (file:line) [controls]``; the place alone where the row has no id."""
-    at = f"{row.location.file}:{row.location.line}"
-    name = at if row.id == at else f"{row.id} ({at})"
+    name = row.at if row.id == row.at else f"{row.id} ({row.at})"
     return f"{name} [{', '.join(row.controls)}]" if row.controls else name
 
 

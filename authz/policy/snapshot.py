@@ -1,13 +1,14 @@
 """One policy, compiled: what judges requests until another one takes its place.
 
 A snapshot never changes. A request is judged by one from beginning to end, and
-a reload makes a new one beside it; so nobody ever sees half a policy.
+a reload makes a new one beside it; so nobody ever sees half a policy. What is
+granted for a while lies beside it, and begins and ends by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authz.facts.facts import Facts
 from authz.identity.identity import Identity
@@ -18,6 +19,7 @@ from authz.policy.caller import Callers
 from authz.policy.combine import combine
 from authz.policy.compiled import Engine
 from authz.policy.decision import Decision, Outcome, Row
+from authz.policy.grants import Grants
 from authz.policy.roles import Roles
 from authz.policy.vocabulary import vocabulary
 
@@ -34,6 +36,8 @@ class Snapshot:
     engine: Engine
     names: Mapping[str, frozenset[str]]
     """For each action the names that stand for it in rows."""
+    grants: Grants = field(default_factory=Grants)
+    """What is granted for a while."""
 
     @property
     def digest(self) -> str:
@@ -54,6 +58,8 @@ class Snapshot:
         names = self.names.get(facts.action) or frozenset({facts.action})
         asking = Asking(held, domain, names, fill, context)
         outcomes = self.engine.outcomes(asking, facts.facts)
+        if self.grants.granted:
+            outcomes = self.grants.over(outcomes, asking)
         return combine(outcomes, self._nearest(asking, outcomes))
 
     def _nearest(self, asking: Asking, outcomes: Iterable[Outcome]) -> tuple[Row, ...]:
@@ -63,6 +69,6 @@ class Snapshot:
 
 
 def compile_snapshot(bundle: Bundle) -> Snapshot:
-    """Make a bundle that loaded ready to judge. Raises nothing."""
+    """Make a bundle that loaded ready to judge, with no grants. Raises nothing."""
     names = vocabulary(bundle.groups).names()
     return Snapshot(bundle, Callers(Roles(bundle.links)), Engine(bundle.rows), names)

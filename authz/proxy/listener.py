@@ -128,6 +128,13 @@ class ProxyServer:
             )
 
         self._spawn(self._watch(), lambda: None)
+        self._shared.metrics.count_streams(self._lasting)
+
+    def _lasting(self) -> int:
+        """Count what may last for days."""
+        return sum(
+            1 for each in self._connections if isinstance(each, ClientConnection) and each.lasts
+        )
 
     async def close(self) -> None:
         """Take no more connections, finish what is being answered, and close."""

@@ -69,7 +69,21 @@ class Service:
 
     def duties(self) -> Duties:
         """Return what a server is given."""
-        return Duties(self.ready, self.metrics, self.reload, self.note)
+        return Duties(self.ready, self.metrics, self.reload, self.note, self)
+
+    async def give(self, asked: Mapping[str, object], peer: Peer) -> Answer:
+        """Grant."""
+        self.done.append(("give", asked, peer))
+        return Answer(201, {"id": "01J"})
+
+    async def listed(self) -> Answer:
+        """Tell what is granted."""
+        return Answer(200, {"grants": []})
+
+    async def revoke(self, name: str, peer: Peer) -> Answer:
+        """End a grant."""
+        self.done.append(("revoke", name, peer))
+        return Answer(404, {"message": "none"})
 
 
 @pytest.fixture
@@ -232,4 +246,69 @@ async def test_closing_ends_the_answers(tmp_path, service):
 
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_unix_connection(listening.path)
+    listening.close()
+
+
+@root_only
+async def test_grants_are_given_listed_and_revoked(admin, service):
+    """By root, and each wish to change something is noted first."""
+    async with admin.post("/grants", json={"subject": "user:alice"}) as answer:
+        given = answer.status, await answer.json()
+    async with admin.get("/grants") as answer:
+        listed = answer.status, await answer.json()
+    async with admin.delete("/grants/01J") as answer:
+        revoked = answer.status
+
+    assert given == (201, {"id": "01J"})
+    assert listed == (200, {"grants": []})
+    assert revoked == 404
+    assert service.done == [
+        ("POST /grants", HERE, True),
+        ("give", {"subject": "user:alice"}, HERE),
+        ("DELETE /grants/01J", HERE, True),
+        ("revoke", "01J", HERE),
+    ]
+
+
+@root_only
+@pytest.mark.parametrize("text", ["", "[]", "{", "1"])
+async def test_a_wish_that_is_no_object_is_told(admin, service, text):
+    """Nobody is asked for it."""
+    async with admin.post("/grants", data=text) as answer:
+        assert answer.status == 400
+
+    assert len(service.done) == 1
+
+
+async def test_who_may_not_be_recorded_changes_nothing(admin, service):
+    """A grant without a record is none."""
+    service.recording = False
+    async with admin.post("/grants", json={}) as one, admin.delete("/grants/x") as other:
+        assert (one.status, other.status) == (503, 503)
+
+
+async def test_others_than_root_grant_nothing(admin, service, monkeypatch):
+    """It is noted that they tried."""
+    monkeypatch.setattr(server, "ROOT", -1)
+    async with admin.post("/grants", json={}) as one, admin.delete("/grants/x") as other:
+        assert (one.status, other.status) == (403, 403)
+
+    assert [each[2] for each in service.done] == [False, False]
+
+
+async def test_a_service_without_grants_has_no_such_page(tmp_path):
+    """What is not there is not found."""
+    listening = listen(tmp_path / "admin.sock")
+    service = Service()
+    running = AdminServer(
+        listening.sock, Duties(service.ready, service.metrics, service.reload, service.note)
+    )
+    await running.start()
+    connector = aiohttp.UnixConnector(str(listening.path))
+    async with (
+        aiohttp.ClientSession("http://admin", connector=connector) as client,
+        client.get("/grants") as answer,
+    ):
+        assert answer.status == 404
+    await running.close()
     listening.close()

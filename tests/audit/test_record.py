@@ -201,6 +201,14 @@ def test_a_fact_says_that_it_was_looked_up_or_failed():
     assert (fact["looked_up"], fact["error"]) == (True, "bad glob")
 
 
+def test_a_grant_stands_where_a_rows_place_would():
+    """There is no file that it is in."""
+    given = replace(ROW, id="01J", location=Location("grant:01J"))
+    lifted = Outcome(Fact("bind", "/etc"), Word.EXCEPT, given)
+
+    assert as_json(a_record(outcomes=(lifted,)))["facts"][0]["at"] == "grant:01J"
+
+
 def test_times_are_written_in_utc():
     """Records of two hosts sort together."""
     time = datetime(2026, 7, 1, 12, 0, tzinfo=timezone(timedelta(hours=2)))

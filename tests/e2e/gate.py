@@ -108,10 +108,10 @@ class Gate:
         assert self._process is not None
         return self._process.pid
 
-    def records(self) -> list[dict[str, Any]]:
-        """Read the decisions of the audit file; a line that is no JSON is an error."""
+    def records(self, kind: str = "decision") -> list[dict[str, Any]]:
+        """Read the records of a kind in the audit file; a line that is no JSON is an error."""
         found = [json.loads(line) for line in self.audit.read_text().splitlines()]
-        return [record for record in found if record["kind"] == "decision"]
+        return [record for record in found if record["kind"] == kind]
 
     def denied(self) -> list[dict[str, Any]]:
         """Return the records of what was not allowed."""

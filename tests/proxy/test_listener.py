@@ -204,6 +204,7 @@ async def test_a_stream_does_not_outlive_rights(tmp_path, monkeypatch):
             writer.write(ATTACH)
             await reader.readuntil(b"\r\n\r\n")
             await asyncio.sleep(0.1)
+            assert stage.metrics.registry.get_sample_value("dockgate_proxy_streams") == 1
             writer.write(b"still here")
             assert await reader.readexactly(10) == b"still here"
             if end == "proof":
