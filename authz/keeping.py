@@ -38,12 +38,12 @@ class Kept:
 @contextmanager
 def opened(audit: Audit) -> Iterator[Kept]:
     """Open the audit and look after it; close it whatever happens. Raises ConfigurationError."""
-    redaction = Redaction(load_key(digest_key(audit)))
     elsewhere = Elsewhere(audit.checkpoints) if audit.checkpoints else None
     sink = Sink(audit.path, _custody(audit, elsewhere))
     upkeep = Upkeep(sink, _chores(audit, elsewhere))
-    upkeep.start()
     try:
+        redaction = Redaction(load_key(digest_key(audit)))  # the sink has made the folder
+        upkeep.start()
         caller = Allowance(audit.most_refusals, CALLER.burst)
         yield Kept(
             sink,
