@@ -56,12 +56,13 @@ class DaemonLookups:
         address: str,
         passes: Passes,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         time_limit: float = TIME_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take note of the address; connections are made when they are needed.
 
+        ``tls`` returns the context for the next one: files are read again while we run.
         Raises ConfigurationError where the address has another form.
         """
         self._socket, self._origin = _parse(address, secure=tls is not None)
@@ -153,6 +154,7 @@ class DaemonLookups:
             URL(self._origin + where, encoded=True),
             headers={HEADER: self._passes.issue(METHOD, where), "Accept-Encoding": "identity"},
             allow_redirects=False,
+            ssl=self._tls() if self._tls else True,
         )
 
     def _client(self) -> aiohttp.ClientSession:
@@ -160,7 +162,7 @@ class DaemonLookups:
             connector = (
                 aiohttp.UnixConnector(self._socket, limit=MOST_AT_ONCE)
                 if self._socket
-                else aiohttp.TCPConnector(limit=MOST_AT_ONCE, ssl=self._tls or True)
+                else aiohttp.TCPConnector(limit=MOST_AT_ONCE)
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
