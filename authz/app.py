@@ -108,7 +108,7 @@ async def run(ground: Ground) -> None:
     pin_images = settings.proxy is not None and settings.proxy.pin_images
     limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
     outward = ground.front.daemon_tls
-    asked = DaemonLookups(settings.daemon, ground.passes, tls=outward() if outward else None)
+    asked = DaemonLookups(settings.daemon, ground.passes, tls=outward)
     cache = Cache(asked) if settings.proxy and settings.proxy.cache else None
     lookups = Lookups(asked, PathLookups(host_root=settings.host_root), cache)
     runner = Runner(

@@ -89,7 +89,9 @@ def cpu(pid: int) -> float:
 def measured(front: Front, work: Work, *, kept: bool) -> tuple[float, float, float]:
     """Return requests a second, and microseconds of the proxy and of the daemon for each."""
     front.launch({**os.environ, "DOCKGATE_PROXY__CACHE": "true" if kept else "false"})
-    time.sleep(4)  # until it answers, and what is kept is believed
+    while not front.front.exists():
+        time.sleep(0.1)
+    time.sleep(3)  # until what is kept is believed
     client = Connection(front.front)
     try:
         work(client)  # warm

@@ -155,10 +155,13 @@ class Client:
         host: str = "",
         port: int = 0,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         most: int,
     ) -> None:
-        """Take note of the address; at most so many connections are made, when they are needed."""
+        """Take note of the address; at most so many connections are made, when they are needed.
+
+        ``tls`` returns the context of the next one.
+        """
         self._path, self._host, self._port, self._tls = path, host, port, tls
         written = f"[{host}]" if ":" in host else host
         self._name = f"{written}:{port}" if host else "docker"
@@ -235,7 +238,7 @@ class Client:
         try:
             if self._path:
                 return await asyncio.open_unix_connection(self._path)
-            return await asyncio.open_connection(self._host, self._port, ssl=self._tls)
+            return await asyncio.open_connection(self._host, self._port, ssl=self._context())
         except OSError as error:
             raise self._unreachable(error) from error
 
@@ -245,10 +248,15 @@ class Client:
             if self._path:
                 _, line = await loop.create_unix_connection(Line, self._path)
             else:
-                _, line = await loop.create_connection(Line, self._host, self._port, ssl=self._tls)
+                _, line = await loop.create_connection(
+                    Line, self._host, self._port, ssl=self._context()
+                )
         except OSError as error:  # an ssl.SSLError is one
             raise self._unreachable(error) from error
         return line
+
+    def _context(self) -> ssl.SSLContext | None:
+        return self._tls() if self._tls else None
 
     def _unreachable(self, error: OSError) -> BrokenAnswerError:
         where = self._path or self._name

@@ -62,12 +62,13 @@ class DaemonLookups:
         address: str,
         passes: Passes,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
         time_limit: float = TIME_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take note of the address; connections are made when they are needed.
 
+        ``tls`` returns the context for the next one: files are read again while we run.
         Raises ConfigurationError where the address has another form.
         """
         path, host, port = _parse(address)

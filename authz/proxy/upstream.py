@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -46,7 +47,10 @@ class Holder(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """One connection to the daemon. ``fresh`` until its first exchange is over."""
+    """One connection to the daemon. ``fresh`` until its first exchange is over.
+
+    ``context`` is that of its TLS, if it has one.
+    """
 
     def __init__(self) -> None:
         self.holder: Holder | None = None
@@ -54,11 +58,15 @@ class Link(asyncio.Protocol):
         self.fresh = True
         self.dead = False
         self.since = 0.0
+        self.context: ssl.SSLContext | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Remember it."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            _notice_death(sock)
         if not self.ready.done():
             self.ready.set_result(None)
 
@@ -132,6 +140,14 @@ class Link(asyncio.Protocol):
             self.transport.abort()
 
 
+def _notice_death(sock: socket.socket) -> None:
+    """Have the kernel find out that a host is gone, within a minute or so of silence."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+
+
 class Daemon:
     """Where the daemon is, and the connections to it that nobody uses just now."""
 
@@ -156,10 +172,12 @@ class Daemon:
         self._idle: list[Link] = []
 
     def idle(self) -> Link | None:
-        """Return a connection that was used before and seems to live."""
+        """Return a connection that was used before, seems to live, and would be made today."""
+        context = self._tls() if self._tls else None
         while self._idle:
             link = self._idle.pop()
-            if not link.dead and link.since > self._clock() - IDLE_TIME:
+            fits = not link.dead and link.context is context
+            if fits and link.since > self._clock() - IDLE_TIME:
                 link.fresh = False
                 return link
             link.drop()
@@ -195,9 +213,10 @@ class Daemon:
     def _protocol(self, link: Link) -> asyncio.Protocol:
         if self._tls is None:
             return link
+        link.context = self._tls()
         return TlsTransport(
             link,
-            self._tls(),
+            link.context,
             server_side=False,
             server_name=self._host or None,
             failed=link.connection_lost,

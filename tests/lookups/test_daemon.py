@@ -494,7 +494,7 @@ async def test_a_daemon_with_tls_must_prove_itself(*, trusted):
     scripted = ScriptedDaemon([says(200, {"Id": "4b"})])
     server = await asyncio.start_server(scripted.serve, "127.0.0.1", 0, ssl=theirs)
     port = server.sockets[0].getsockname()[1]
-    lookups = DaemonLookups(f"tcp://127.0.0.1:{port}", Passes(KEY), tls=ours)
+    lookups = DaemonLookups(f"tcp://127.0.0.1:{port}", Passes(KEY), tls=lambda: ours)
 
     if trusted:
         assert await lookups.answer(WEB) == {"Id": "4b"}

@@ -1,6 +1,7 @@
 """Connections to the daemon: made, kept, thrown away."""
 
 import asyncio
+import socket
 import ssl
 
 import pytest
@@ -119,6 +120,31 @@ async def test_a_daemon_behind_tls():
             link.resume_reading()
             link.finish()
             await asyncio.sleep(0.01)
+
+
+async def test_an_idle_connection_of_old_certificates_is_dropped():
+    """A reload may have changed who is trusted, and who we are."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    contexts = []
+    for _ in range(2):
+        client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        authority.configure_trust(client)
+        contexts.append(client)
+    async with await asyncio.start_server(echo, "127.0.0.1", 0, ssl=server) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        daemon = Daemon(f"tcp://localhost:{port}", tls=lambda: contexts[0])
+        link = await daemon.connect()
+        sock = link.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        daemon.keep(link)
+        assert daemon.idle() is link
+        daemon.keep(link)
+        del contexts[0]
+        assert daemon.idle() is None
+        assert link.dead
+        await asyncio.sleep(0.01)
 
 
 async def test_pauses_are_passed_on(tmp_path):
