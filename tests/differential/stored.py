@@ -30,8 +30,9 @@ def plain(value: Any) -> Any:
 def container_differences(body: Document, found: Document) -> Iterator[str]:
     """Compare a create with the container that came of it."""
     host = body.get("HostConfig") or {}
-    if "HostConfig" not in body and found["HostConfig"]["Runtime"] == body.get("Runtime"):
-        host = {"Runtime": body["Runtime"]}  # that of the top level, which was told as well
+    upper = body.get("Runtime")  # it was told, so that it may count where there is no other
+    if upper and "HostConfig" not in body and found["HostConfig"].get("Runtime") == upper:
+        host = {"Runtime": upper}
     yield from _compare("HostConfig", host, found["HostConfig"], _HOST)
     for name in _CONFIG:
         if plain(found["Config"].get(name)) != plain(body.get(name)) and body.get(name) != [""]:
