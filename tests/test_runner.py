@@ -112,6 +112,27 @@ def bench(policy):
         one.runner.close()
 
 
+async def test_what_was_looked_up_is_sent_on_by_its_id(bench):
+    """The answers by which a request was judged are those by which it is written."""
+    script = {Question(Topic.CONTAINER, "web"): a_stored_container()}
+    one = bench(mode=Mode.SHADOW, script=script)
+    raw = RawRequest("GET", "/containers/web/json", door=Door.PROXY)
+
+    verdict = await one.runner.decide(raw)
+
+    assert verdict.forward.target == f"/containers/{'4b' * 32}/json"
+
+
+async def test_an_answer_without_an_id_is_a_failed_lookup(bench):
+    """What was judged could not be told to the daemon."""
+    script = {Question(Topic.CONTAINER, "web"): {**a_stored_container(), "Id": ""}}
+    raw = RawRequest("GET", "/containers/web/json", door=Door.PROXY)
+
+    verdict = await bench(mode=Mode.SHADOW, script=script).runner.decide(raw)
+
+    assert (verdict.forward, verdict.reason) == (None, Reason.LOOKUP_FAILED)
+
+
 # --- the way of one request ----------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -245,18 +245,26 @@ class Dockerd:
 
     def connect(self, port: int, host: str = "127.0.0.1", timeout: float = 10) -> socket.socket:
         """Open a TCP connection that begins inside the daemon's network; the caller closes it."""
+        return self._in_network(lambda: socket.create_connection((host, port), timeout))
+
+    def listen(self) -> socket.socket:
+        """Listen on a port of the daemon's own 127.0.0.1; the caller closes it."""
+        return self._in_network(lambda: socket.create_server(("127.0.0.1", 0)))
+
+    def _in_network(self, make: Callable[[], socket.socket]) -> socket.socket:
+        """Make a socket inside the daemon's network, where it stays."""
         network = Path(f"/proc/{self._inside().pid}/ns/net")
 
-        def dial() -> socket.socket:
+        def work() -> socket.socket:
             libc = ctypes.CDLL(None, use_errno=True)
             with network.open("rb") as namespace:
                 if libc.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
                     raise OSError(ctypes.get_errno(), f"cannot enter {network}")
-            return socket.create_connection((host, port), timeout)
+            return make()
 
         # A namespace belongs to a thread: this one ends with the call.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            return pool.submit(dial).result()
+            return pool.submit(work).result()
 
     def api(
         self,

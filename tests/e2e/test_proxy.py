@@ -441,6 +441,37 @@ def test_images_can_be_pinned(daemons, certificates):
         front.close()
 
 
+def test_a_swarms_objects_do_the_same_by_id(daemons, certificates):
+    """Services, secrets, configs, nodes, and a network that a container joins."""
+    daemon = daemons()
+    daemon.start()
+    front = Front(daemon, certificates)
+    try:
+        with front:
+            front.docker("unix", "swarm", "init", "--advertise-addr", "127.0.0.1")
+            node = front.docker("direct", "node", "ls", "-q").stdout.strip()
+            front.docker("unix", "secret", "create", "hidden", "-", stdin=b"x")
+            front.docker("unix", "config", "create", "shown", "-", stdin=b"x")
+            front.docker("unix", "network", "create", "-d", "overlay", "--attachable", "wide")
+            given = ("--secret", "hidden", "--config", "shown", "--network", "wide")
+            words = ("-d", "--name", "api", *given, "busybox", "sleep", "900")
+            front.docker("unix", "service", "create", *words)
+            front.docker("unix", "service", "update", "-d", "--label-add", "a=b", "api")
+            labels = inspected(front, "api", "{{json .Spec.Labels}}")
+            assert json.loads(labels) == {"a": "b"}
+            front.docker("unix", "node", "update", "--label-add", "c=d", node)
+            front.docker("unix", "create", "--name", "joiner", "busybox", "true")
+            front.docker("unix", "network", "connect", "wide", "joiner")
+            joined = json.loads(inspected(front, "joiner", "{{json .NetworkSettings.Networks}}"))
+            assert sorted(joined) == ["bridge", "wide"]
+            for kind, name in (("service", "api"), ("secret", "hidden"), ("config", "shown")):
+                shown = front.docker("unix", kind, "inspect", "-f", "{{.Spec.Name}}", name)
+                assert shown.stdout == f"{name}\n"
+                front.docker("unix", kind, "rm", name)
+    finally:
+        front.close()
+
+
 def test_both_doors_at_once(daemons, certificates, tmp_path):
     """What the proxy judged carries a pass; whoever goes around it is nobody to the plugin."""
     daemon = daemons(["dockgate"])

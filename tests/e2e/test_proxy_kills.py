@@ -6,11 +6,13 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import pytest
 
+from tests.e2e import registry
 from tests.e2e.conftest import Certificates, Daemons
 from tests.e2e.proxy import Front
 from tests.e2e.sandbox import wait_for
@@ -28,6 +30,7 @@ STREAMS = {
     "save": ("save", "large"),
     "load": ("load",),
     "build": ("build", "-"),
+    "pull": ("pull", "{stalling}"),
 }
 """What is under way: each kind of stream, in each direction."""
 
@@ -46,6 +49,7 @@ OPERATIONS = {
     "ImageGetAll",
     "ImageLoad",
     "ImageBuild",
+    "ImageCreate",
 }
 
 
@@ -66,22 +70,40 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
         front.close()
 
 
+@pytest.fixture(scope="module")
+def stalling(front: Front) -> Iterator[str]:
+    """Return the name of an image whose pull never ends."""
+    with registry.stalling(front.daemon.listen()) as name:
+        yield name
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What clients send and ask for."""
+
+    archive: bytes
+    stalling: str
+
+
 class Clients:
     """One client for each kind of stream, all of them in the middle of it."""
 
-    def __init__(self, front: Front, way: str, archive: bytes, stack: ExitStack) -> None:
+    def __init__(self, front: Front, way: str, material: Material, stack: ExitStack) -> None:
         """Start them, and wait until their streams flow."""
         self._front, self._way = front, way
         self._typing: dict[str, IO[bytes]] = {}
         self.processes: Mapping[str, subprocess.Popen[bytes]] = {
-            name: self._begin(name, words, stack) for name, words in STREAMS.items()
+            name: self._begin(
+                name, [word.format(stalling=material.stalling) for word in words], stack
+            )
+            for name, words in STREAMS.items()
         }
         for name in ("exec", "run"):
             self._say(name, b"typed\n")
-        self._say("load", archive[: len(archive) // 2])
+        self._say("load", material.archive[: len(material.archive) // 2])
         self._say("build", DOCKERFILE)
         self._typing["build"].close()
-        for name in ("logs", "attach", "exec", "run", "build"):
+        for name in ("logs", "attach", "exec", "run", "build", "pull"):
             self._hear(name)
         time.sleep(0.5)  # for those that say nothing
 
@@ -108,9 +130,7 @@ class Clients:
             process.kill()
             process.communicate()
 
-    def _begin(
-        self, name: str, words: tuple[str, ...], stack: ExitStack
-    ) -> subprocess.Popen[bytes]:
+    def _begin(self, name: str, words: list[str], stack: ExitStack) -> subprocess.Popen[bytes]:
         client = str(self._front.daemon.root / "client")
         process = subprocess.Popen(
             [self._front.daemon.engine.docker, *words],
@@ -151,18 +171,19 @@ def _reap(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def archive(front: Front, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def material(front: Front, stalling: str, tmp_path_factory: pytest.TempPathFactory) -> Material:
     """Save an image under a name that the daemon then forgets."""
     path: Path = tmp_path_factory.mktemp("archive") / "a.tar"
     front.daemon.docker("build", "-t", "half:1", "-", stdin="FROM busybox\nLABEL half=1\n")
     front.daemon.docker("save", "-o", path, "half:1")
     front.daemon.docker("rmi", "half:1")
-    return path.read_bytes()
+    return Material(path.read_bytes(), stalling)
 
 
-def images(front: Front) -> str:
-    """Return the names that the daemon has."""
-    return front.docker("direct", "images", "--format", "{{.Repository}}:{{.Tag}}").stdout
+def images(front: Front) -> set[str]:
+    """Return the names that the daemon has, without registries and tags."""
+    names = front.docker("direct", "images", "--format", "{{.Repository}}").stdout.split()
+    return {name.rpartition("/")[2] for name in names}
 
 
 def processes(front: Front) -> str:
@@ -175,7 +196,7 @@ def nobody_is_connected(front: Front) -> bool:
     return b"dockgate_proxy_connections 0.0" in front.ask("GET", "/metrics").body
 
 
-def test_a_killed_daemon_ends_every_client(front, archive):
+def test_a_killed_daemon_ends_every_client(front, material):
     """With the exit status that it has without a proxy.
 
     But for that of an exec: newer clients make 255 of a daemon that cannot be connected to, and
@@ -185,7 +206,7 @@ def test_a_killed_daemon_ends_every_client(front, archive):
     for way in ("direct", "unix", "certificate"):
         before = len(front.records())
         with ExitStack() as stack:
-            clients = Clients(front, way, archive, stack)
+            clients = Clients(front, way, material, stack)
             front.daemon.kill()
             ends[way] = clients.ends()
         front.daemon.start()
@@ -193,36 +214,35 @@ def test_a_killed_daemon_ends_every_client(front, archive):
         if way != "direct":
             made = {record["request"]["operation"] for record in front.records()[before:]}
             assert made >= OPERATIONS
-        assert "half" not in images(front)
+        assert {"half", "stalling"}.isdisjoint(images(front))
     for found in ends.values():
         assert found.pop("exec") in {1, 255}
     assert ends["unix"] == ends["certificate"] == ends["direct"]
 
 
-def test_killed_clients_leave_nothing_half(front, archive):
+def test_killed_clients_leave_nothing_half(front, material):
     """What they typed into ends, what they sent half of is not there, nobody waits for them."""
     for way in ("unix", "certificate"):
         with ExitStack() as stack:
-            clients = Clients(front, way, archive, stack)
+            clients = Clients(front, way, material, stack)
             assert "cat" in processes(front)
             clients.kill()
         assert wait_for(lambda: "cat" not in processes(front), 10), way
-        assert "half" not in images(front)
+        assert {"half", "stalling"}.isdisjoint(images(front))
         assert wait_for(lambda: nobody_is_connected(front), 10), way
 
 
-def test_a_killed_proxy_ends_every_client(front, archive):
+def test_a_killed_proxy_ends_every_client(front, material):
     """Nobody takes a part for the whole; every decision that was answered is in the file."""
     before = len(front.records())
-    for way in ("unix", "certificate"):
-        with ExitStack() as stack:
-            clients = Clients(front, way, archive, stack)
-            assert front.kill() == -signal.SIGKILL
-            ends = clients.ends()
-            assert all(ends.values()), ends
-        assert wait_for(lambda: "cat" not in processes(front), 10)
-        assert "half" not in images(front)
-        made = {record["request"]["operation"] for record in front.records()[before:]}
-        assert made >= OPERATIONS
-        front.start()
+    with ExitStack() as stack:
+        clients = Clients(front, "certificate", material, stack)
+        assert front.kill() == -signal.SIGKILL
+        ends = clients.ends()
+        assert all(ends.values()), ends
+    assert wait_for(lambda: "cat" not in processes(front), 10)
+    assert {"half", "stalling"}.isdisjoint(images(front))
+    made = {record["request"]["operation"] for record in front.records()[before:]}
+    assert made >= OPERATIONS
+    front.start()
     assert front.docker("unix", "run", "--rm", "busybox", "echo", "on").stdout == "on\n"

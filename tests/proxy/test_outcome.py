@@ -107,24 +107,25 @@ async def test_a_tunnel_is_counted_in_both_directions(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("request_", "script", "expected"),
+    ("request_", "answer", "expected"),
     [
-        (GET, holding(b""), (End.CLIENT, 502)),
-        (LOGS, holding(CHUNKED), (End.CLIENT, 200)),
-        (LOAD + b"Content-Length: 9\r\n\r\nab", holding(b""), (End.CLIENT, 0)),
-        (ATTACH, holding(SWITCHED), (End.WHOLE, 101)),
+        (GET, b"", (End.CLIENT, 502)),
+        (LOGS, CHUNKED, (End.CLIENT, 200)),
+        (LOAD + b"Content-Length: 9\r\n\r\nab", b"", (End.CLIENT, 0)),
+        (ATTACH, SWITCHED, (End.WHOLE, 101)),
     ],
 )
-async def test_a_client_that_goes_has_ended_it(request_, script, expected, tmp_path):
+async def test_a_client_that_goes_has_ended_it(request_, answer, expected, tmp_path):
     """Before, in the middle of and during the answer.
 
     On a unix socket nobody can tell it from one that only sends no more: the daemon ends a tunnel.
     """
-    async with a_stage(tmp_path, script) as stage:
-        _, writer = await stage.connect()
+    async with a_stage(tmp_path, holding(answer)) as stage:
+        reader, writer = await stage.connect()
         writer.write(request_)
         await until(lambda: stage.daemon.heads)
-        await asyncio.sleep(0.05)  # for what the daemon says
+        if answer:
+            await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
         await until(lambda: stage.outcomes)
 
