@@ -239,9 +239,13 @@ def _handle(sock: socket.socket) -> Iterator[Callable[[], bool] | None]:
 
 
 def _container(proc: Path, pid: int, alive: Callable[[], bool] | None) -> str:
-    """Return the container of a process, or nothing; ValueError for what is neither."""
+    """Return the container of a process, or nothing; ValueError for what is neither.
+
+    A process that lives behind its handle at the end had the number all the time.
+    Without one its start has to be the same before and after.
+    """
     folder = proc / str(pid)
-    before = _started(folder)
+    before = "" if alive else _started(folder)
     control = (folder / "cgroup").read_text(encoding="ascii", errors="replace")
     found = _CONTAINER.findall(control)
     elsewhere = [
@@ -249,7 +253,7 @@ def _container(proc: Path, pid: int, alive: Callable[[], bool] | None) -> str:
         for name in _NAMESPACES
         if (folder / "ns" / name).readlink() != (proc / "self" / "ns" / name).readlink()
     ]
-    if _started(folder) != before or (alive is not None and not alive()):
+    if not alive() if alive else _started(folder) != before:
         raise ValueError("it has ended")
     if found:
         return str(found[-1])

@@ -44,6 +44,15 @@ SHUTDOWN_TIME = 3.0
 _KEEPING: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 """The socket's file may be systemd's; whoever made it removes it."""
 
+FREED_ONCE = 2 * 1024 * 1024
+"""Bytes that are taken and given back at the start.
+
+What is read from a socket has up to 256 KiB. glibc takes memory of that size
+from the kernel and gives it back each time, until it has once seen a larger
+piece freed (mallopt(3), M_MMAP_THRESHOLD): a third of what a gigabyte costs
+over TLS. It keeps at most twice this size for it.
+"""
+
 AGAIN = 5.0
 """Seconds after which what is under way is judged again."""
 
@@ -116,6 +125,8 @@ class ProxyServer:
 
     async def start(self) -> None:
         """Begin to answer."""
+        freed = bytes(FREED_ONCE)
+        del freed
         loop = asyncio.get_running_loop()
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
         if self._listener.sock.family == socket.AF_UNIX:

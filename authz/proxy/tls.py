@@ -20,7 +20,8 @@ from typing import Any, cast
 HANDSHAKE_TIME = 10.0
 """Seconds for a handshake."""
 
-_RECORD = 256 * 1024
+_RECORD = 16 * 1024
+"""What OpenSSL decrypts at once. Room for more would be made, and thrown away, each time."""
 
 
 class TlsTransport(asyncio.Protocol, asyncio.Transport):
@@ -203,6 +204,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         return True
 
     def _decrypt(self) -> None:
+        pieces = []
         while not self._peer_ended:
             try:
                 piece = self._tls.read(_RECORD)
@@ -211,9 +213,11 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
             except ssl.SSLZeroReturnError:
                 piece = b""
             if piece:
-                self._held.append(piece)
+                pieces.append(piece)
             else:
                 self._peer_ended = True
+        if pieces:
+            self._held.append(b"".join(pieces))
         self._flush()  # answers to requests for new keys
 
     def _deliver(self) -> None:

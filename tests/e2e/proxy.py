@@ -85,6 +85,7 @@ class Front(Gate):
             "HOME": client,
             "DOCKER_CONFIG": client,
             "TERM": "xterm",
+            "DOCKER_HOST": f"unix://{self.daemon.socket}",
             **self.way(way),
         }
         command = ["setsid", "--ctty", "--wait", self.daemon.engine.docker, *arguments]

@@ -192,6 +192,7 @@ class FakeSocket:
     def __init__(self, pid: int, uid: int, gid: int, *, handle: bool = True) -> None:
         self.said = struct.pack("iII", pid, uid, gid)
         self.handle = handle
+        self.opened = 0
 
     def getsockopt(self, _level, option, size=0):
         """Answer as the kernel does."""
@@ -201,7 +202,7 @@ class FakeSocket:
             return struct.pack("I", 27)
         if not self.handle:
             raise OSError("not known here")
-        return os.pidfd_open(os.getpid())
+        return self.opened or os.pidfd_open(os.getpid())
 
 
 @pytest.mark.parametrize(
@@ -232,8 +233,19 @@ def test_a_number_that_was_used_again_is_nobody(tmp_path, monkeypatch):
     starts = iter("12")
     monkeypatch.setattr(evidence, "_started", lambda _folder: next(starts))
 
-    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000), tmp_path)
+    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=False), tmp_path)
     assert "it has ended" in peer.credentials.problem
+
+
+def test_a_number_that_was_used_again_has_a_dead_handle(tmp_path):
+    """What is read of the number is that of another process."""
+    a_process(tmp_path)
+    with subprocess.Popen(["true"]) as ended:
+        handle = os.pidfd_open(ended.pid)
+        ended.wait()
+        fake = FakeSocket(os.getpid(), 1000, 1000)
+        fake.opened = handle
+        assert "it has ended" in read_peer(fake, tmp_path).credentials.problem
 
 
 async def test_only_so_many_names_are_remembered(monkeypatch):
