@@ -90,7 +90,7 @@ class CurrentPolicy:
     def _load(self) -> Snapshot:
         self._seen = look(self._reference)
         with aside():
-            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
+            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True, advised=False))
             self._prove(snapshot)
             return snapshot
 
