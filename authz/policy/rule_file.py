@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import NamedTuple
 
 from authz.errors import Location, Problem
@@ -149,7 +150,8 @@ def _plain_entry(line: Line, comments: Sequence[str]) -> Entry | None:
         stripped = part.strip(_BLANK)
         if not stripped:
             return None
-        cells.append(Cell(name, stripped, start + part.index(stripped) + 1))
+        # The same few subjects, actions and words come in all rows: one text each is enough.
+        cells.append(Cell(name, intern(stripped), start + part.index(stripped) + 1))
         start += len(part) + 1
     return Entry(kind, tuple(cells), line, read_note(comments) if comments else NOTHING)
 
