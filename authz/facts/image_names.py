@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 DEFAULT_REGISTRY = "docker.io"
 DEFAULT_TAG = "latest"
@@ -66,6 +67,10 @@ def read_name(text: str) -> ImageName:
     A bare digest by another algorithm than sha256 is refused, too: to some
     engines it is a tag, and no image has such an id.
     """
+    return _read_once(text) if len(text) <= _LONGEST else _read(text)
+
+
+def _read(text: str) -> ImageName:
     if _IDENTIFIER.fullmatch(text):
         return ImageName(f"sha256:{text}")
     if is_digest(text):
@@ -82,6 +87,10 @@ def read_name(text: str) -> ImageName:
     if len(path) > _LONGEST or (tag and not _TAG.fullmatch(tag)):
         raise InvalidNameError(text)
     return ImageName(f"{registry}/{path}", tag, digest)
+
+
+_read_once = lru_cache(maxsize=256)(_read)
+"""Each create names its image four times over, and the same ones are named again and again."""
 
 
 def _split_tag(rest: str) -> tuple[str, str]:

@@ -607,3 +607,16 @@ async def test_the_length_of_an_answer_is_known(start):
 
     assert await lookups.sized(WEB) == ({"Id": "4b"}, 12)
     assert await lookups.sized(WEB) == (MISSING, 0)
+
+
+async def test_what_the_daemon_is_stands_at_hand_while_it_is_believed(start):
+    """For who asks for it."""
+    now = 0.0
+    _, lookups = await start(says(200, {"ID": "x"}), clock=lambda: now)
+
+    assert lookups.at_hand((INFO,)) == {}
+    await lookups.answer(INFO)
+    assert lookups.at_hand((WEB, INFO)) == {INFO: {"ID": "x"}}
+    assert lookups.at_hand((WEB,)) == {}
+    now = DAEMON_LASTS
+    assert lookups.at_hand((INFO,)) == {}
