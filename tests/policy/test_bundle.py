@@ -283,7 +283,7 @@ def test_a_folder_that_is_no_bundle(tmp_path: Path):
         ("a" * 5000, "the policy folder cannot be read: ", ""),
         (
             "builtin:developr",
-            'no bundle "developr" is shipped; there are admin, developer',
+            'no bundle "developr" is shipped; there are admin, ai-agent',
             "builtin:developer",
         ),
         ("builtin:zzzzz", 'no bundle "zzzzz" is shipped', ""),
