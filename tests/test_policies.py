@@ -135,6 +135,24 @@ def test_no_bundle_gives_the_host_away(name, role, danger):
         assert result.verdict.effect is not Effect.ALLOW
 
 
+def test_ryuk_can_have_a_socket_of_the_proxy_instead(tmp_path):
+    """As its page says: then the daemon's own is nobody's."""
+    other = "/srv/dockgate/docker.sock"
+    text = (BUNDLES["testcontainers"] / "policy.csv").read_text().replace("/run/docker.sock", other)
+    packs = '["core", "images"]'
+    folder = a_bundle(tmp_path, policy=text, people="", bundle=f"packs = {packs}\n")
+    snapshot = compile_snapshot(load_bundle(folder))
+    (ryuk,) = (
+        case
+        for case in cases_of(BUNDLES["testcontainers"])
+        if case.name.endswith("with the socket")
+    )
+    moved = replace(ryuk, body=ryuk.body.replace(b"/var/run/docker.sock:", f"{other}:".encode()))
+
+    assert put(ryuk, snapshot).verdict.effect is Effect.DENY
+    assert put(moved, snapshot).verdict.effect is Effect.ALLOW
+
+
 @pytest.mark.parametrize("name", BUNDLES)
 def test_a_bundle_is_complete(name):
     """Six files, and nobody in them who is not an example."""
