@@ -17,6 +17,7 @@ from authz.errors import Location, PolicyError, Problem, Severity
 from authz.policy import advice, links
 from authz.policy.aside import let_go
 from authz.policy.bundle_file import PACK_NAME, Wanted, read_packs
+from authz.policy.cover import covered
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
 from authz.policy.model_file import read_model
@@ -74,18 +75,23 @@ class Bundle:
 
 
 def load_bundle(
-    reference: str | Path, *, today: date | None = None, guarded: bool = False
+    reference: str | Path,
+    *,
+    today: date | None = None,
+    guarded: bool = False,
+    thorough: bool = False,
 ) -> Bundle:
     """Load ``builtin:NAME``, a bundle's folder or a single pack's folder.
 
     Raises PolicyError, which names everything that is wrong. ``today`` (UTC)
     decides only which exceptions are warned about as expired. ``guarded``
     refuses files that others than root and this account could change; those
-    that come with the package are as safe as the program itself.
+    that come with the package are as safe as the program itself. ``thorough``
+    also warns about rows that others make useless, which takes its time.
     """
     root = _root(reference)
     name = root.resolve().name
-    reading = _Reading(root, guarded=guarded)
+    reading = _Reading(root, guarded=guarded, thorough=thorough)
     if is_pack(root):
         reading.read_pack(name)
     else:
@@ -115,6 +121,8 @@ class _Reading:
     """Packs that could not be read, or whose name was misspelt: told once is enough."""
     guarded: bool = False
     """Whether nobody else may be able to change the files."""
+    thorough: bool = False
+    """Whether rows are compared with each other as well."""
     alone: bool = False
     """Whether this is one pack, without a bundle around it."""
 
@@ -158,11 +166,15 @@ class _Reading:
             links=tuple(links.link_of(entry) for entry in entries if entry.type == "g"),
             groups=groups,
             digest=digest_of(self.sources),
-            warnings=(
-                *self.problems,
-                *advice.warnings(entries, words, today=today, alone=self.alone),
-            ),
+            warnings=(*self.problems, *self._advice(entries, words, today)),
         )
+
+    def _advice(self, entries: list[Entry], words: Vocabulary, today: date) -> tuple[Problem, ...]:
+        found = advice.warnings(entries, words, today=today, alone=self.alone)
+        if not self.thorough:
+            return found
+        useless = (replace(each, severity=Severity.WARNING) for each in covered(entries, words))
+        return tuple(sorted((*found, *useless)))
 
     def close(self) -> None:
         """Let go of the rows as they were written; there may be very many of them."""
@@ -177,7 +189,8 @@ class _Reading:
         subjects = {entry["subject"].text for entry in entries if entry.type == "p"}
         members = {entry["member"].text for entry in given}
         holders = subjects | members | self._fragments() | self.excused
-        found = links.missing_roles(given, holders, self.packs)
+        lost = any(file.problems and not file.entries for file in self.files)
+        found = [] if lost else links.missing_roles(given, holders, self.packs)
         found += links.cycle_problems(
             "role", [(e["member"].text, e["role"].text, e) for e in given]
         )
