@@ -26,9 +26,6 @@ from authz.policy.combine import combine
 from authz.policy.decision import Decision, Effect
 from authz.policy.snapshot import Snapshot
 
-HIDDEN: Final = re.compile(r"digest:[0-9a-f]{16}")
-"""What stands in a record for a value that nobody may read there."""
-
 DECISION: Final = "decision"
 """What ``kind`` or ``type`` says of a record of a decision; without either it is one."""
 

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from authz.drafts.rows import HIDDEN
 from authz.facts.facts import Fact
 from authz.policy.decision import Decision, Effect, Outcome, Word
 from authz.policy.explain import place
 from authz.policy.snapshot import Snapshot
 from authz.reach import Reach
-from authz.recorded import HIDDEN, Recorded
+from authz.recorded import Recorded
 
 EXAMPLES: Final = 3
 """Requests that are named for each group."""

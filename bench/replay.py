@@ -74,10 +74,12 @@ def main() -> None:
             check=False,
         )
         took = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    memory, busy = used.ru_maxrss // 1024, used.ru_utime + used.ru_stime
     result = json.loads(done.stdout)
     print(
-        f"{records} records, {size >> 20} MiB: {took:.1f} s, {memory} MiB at most, "
+        f"{records} records, {size >> 20} MiB: {took:.1f} s, {busy:.1f} s of CPU, "
+        f"{memory} MiB at most, "
         f"{result['judged']} judged, {result['changed']} changed, exit {done.returncode}"
     )
 

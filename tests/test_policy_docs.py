@@ -35,7 +35,7 @@ def test_a_recipe_does_what_it_says(name, tmp_path):
     blocks = RECIPES[name]
     files = {"tests.toml": blocks["toml"]}
     root = a_bundle(tmp_path, policy=blocks["csv"], people="", bundle=PACKS, files=files)
-    bundle = load_bundle(root)
+    bundle = load_bundle(root, thorough=True)
     told = [each.message for each in bundle.warnings if "nobody holds" not in each.message]
     assert told == []
     snapshot = compile_snapshot(bundle)

@@ -42,7 +42,7 @@ def command(reference: str, packs: tuple[str, ...], *, as_json: bool) -> None:
 def _problems(reference: str, packs: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:
     """Return what is wrong, and a summary of the policy where it loads."""
     try:
-        bundle = load_bundle(reference)
+        bundle = load_bundle(reference, thorough=True)
     except PolicyError as error:
         return error.problems, ""
     missing = [each for name in packs for each in uncovered(bundle, _pack(name))]

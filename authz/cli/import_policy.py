@@ -66,7 +66,7 @@ def command(kind: str, file: Path, into: Path, holders: tuple[str, ...]) -> None
         imported = _read(kind, file, holders)
         folder = imported.folder()
         folder.write(into)
-        bundle = load_bundle(into)
+        bundle = load_bundle(into, thorough=True)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except PolicyError as error:

@@ -85,9 +85,11 @@ def echo_advice(decision: Decision, advice: Advice | None) -> None:
     if advice is None or decision.effect is Effect.ALLOW:
         return
     click.echo(f"\nroles searched: {', '.join(advice.roles) or 'none: nobody gave any'}")
-    for missed in advice.missed:
-        click.echo(f"  {printable(str(missed.fact))}: {printable(sentence(missed))}")
-        for row in missed.elsewhere[:MOST_NEAR]:
+    for said, group in groupby(advice.missed, key=sentence):
+        missed = list(group)
+        values = [each.fact.value for each in missed]
+        click.echo(f"  {_listed(missed[0].fact.kind, values).rstrip()}: {printable(said)}")
+        for row in missed[0].elsewhere[:MOST_NEAR]:
             click.echo(f"    {printable(row.subject)} has it, by {place(row)}")
     for row in advice.forbidden:
         click.echo(f"forbidden by {place(row)}: {printable(row.message or row.fact)}")

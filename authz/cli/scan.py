@@ -22,6 +22,7 @@ from authz.policy.subject import GROUPED, fault_of
 from authz.scan.findings import Finding, Scan, as_json, by_rule
 from authz.scan.inventory import Daemon, Inventory
 from authz.scan.sarif import sarif
+from authz.wire.raw import Door
 
 FOUND: Final = 4
 """Exit status of a scan with findings."""
@@ -46,6 +47,13 @@ alone is judged by what it denies. Exits with 0 when everything would be allowed
 @click.option(
     "--host", default=HOST, envvar="DOCKER_HOST", show_default=True, help="The daemon to ask."
 )
+@click.option(
+    "--door",
+    type=click.Choice([Door.PLUGIN.value, Door.PROXY.value]),
+    default=Door.PLUGIN.value,
+    show_default=True,
+    help="The door that things would come in by.",
+)
 @click.option("--json", "as_document", is_flag=True, help="Print the findings for a program.")
 @click.option(
     "--sarif",
@@ -61,6 +69,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     tenant: str,
     roles: tuple[str, ...],
     host: str,
+    door: str,
     as_document: bool,
     sarif_file: Path | None,
 ) -> None:
@@ -72,7 +81,8 @@ def command(  # noqa: PLR0913  one parameter for each option
     snapshot = snapshot_or_exit(reference)
     alone = is_pack(snapshot.bundle.root)
     lent = (*roles, f"pack:{snapshot.bundle.name}") if alone else roles
-    scan = Scan(snapshot, replace(identity, groups=(*groups, *lent)), only_denied=alone)
+    lending = replace(identity, groups=(*groups, *lent))
+    scan = Scan(snapshot, lending, only_denied=alone, door=Door(door))
     try:
         findings, inventory = asyncio.run(_scanned(scan, host))
     except ConfigurationError as error:

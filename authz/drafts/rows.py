@@ -13,16 +13,19 @@ from typing import Final
 
 from authz.identity.identity import NO_TENANT, Identity
 from authz.policy.comparison import UNKNOWN
+from authz.policy.links import link_problems
 from authz.policy.row_check import row_problems
-from authz.policy.rule_file import read_rules
+from authz.policy.rule_file import Entry, read_rules
 from authz.policy.source import Source
 from authz.policy.subject import ANYBODY
 from authz.policy.vocabulary import vocabulary
 
+HIDDEN: Final = re.compile(r"digest:[0-9a-f]{16}")
+"""What stands in a record for a value that nobody may read there."""
+
 LONGEST: Final = 3000
 """Characters of a fact column; the line of a row must not exceed 4,096 bytes."""
 
-_HIDDEN = re.compile(r"digest:[0-9a-f]{16}")
 _MEANING = re.compile(r"[*?,|{}\"]|(?<=[ \t])#|^[#!'`\u2018\u2019\u201c\u201d\s]|\s$|[^\S ]")
 
 
@@ -58,7 +61,7 @@ def literal(value: str) -> str:
     A character that means something in a pattern becomes ``?``, which is any one
     character; what a record hides becomes ``**``. ``unknown`` stays a word.
     """
-    parts = _HIDDEN.split(value)
+    parts = HIDDEN.split(value)
     return "**".join(map(_plain, parts)) if len(parts) > 1 else _plain(value)
 
 
@@ -83,11 +86,27 @@ def domain_of(identity: Identity) -> str:
 
 def faults(text: str) -> list[str]:
     """Say what the loader has against a row; nothing where it would take it."""
-    file = read_rules(Source("policy.csv", "policy.csv", text.encode(errors="replace")))
-    found = [problem.message for problem in file.problems]
-    for entry in file.entries:
-        found += [problem.message for problem in row_problems(entry, vocabulary(()))]
-    return found
+    entries, found = _read("policy.csv", text, "p")
+    return found + [each.message for one in entries for each in row_problems(one, vocabulary(()))]
+
+
+def link_faults(member: str, role: str, domain: str) -> list[str]:
+    """Say what the loader has against a row that gives a role; nothing where it would take it.
+
+    Names come from certificates and other files, and may hold what ends a field.
+    """
+    entries, found = _read("people.csv", f"g, {member}, {role}, {domain}\n", "g")
+    return found + [each.message for one in entries for each in link_problems(one)]
+
+
+def _read(name: str, text: str, kind: str) -> tuple[tuple[Entry, ...], list[str]]:
+    """Read what must be one row of a kind."""
+    file = read_rules(Source(name, name, text.encode(errors="replace")))
+    if file.problems:
+        return (), [problem.message for problem in file.problems]
+    if [entry.type for entry in file.entries] != [kind]:
+        return (), ["something in it ends the line"]
+    return file.entries, []
 
 
 def _plain(value: str) -> str:

@@ -6,6 +6,7 @@ the core pack allows anyway needs no row, and what it forbids no row can allow.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -24,6 +25,8 @@ from authz.recorded import Recorded
 from authz.shipped import shipped
 
 CORE: Final = "core"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
 GUARD: Final = "sockets"
 """The pack that takes the daemon's own paths away from everybody who did not use them."""
 
@@ -67,7 +70,7 @@ class Lesson:
         for use, facts in found.items():
             seen = uses.setdefault(use, Seen())
             told = dangers(recorded.action, facts)
-            seen.add(recorded.time[:10], told, leads=use.kind not in kinds)
+            seen.add(_day(recorded.time), told, leads=use.kind not in kinds)
             kinds.add(use.kind)
 
     def _wanted(self, recorded: Recorded) -> list[Fact]:
@@ -90,6 +93,11 @@ class Lesson:
         except RefusedError:
             return False
         return any(outcome.row is not None for outcome in decision.outcomes)
+
+
+def _day(time: str) -> str:
+    """Return the day of a record; what is none must not get into a file of rows."""
+    return time[:10] if _DAY.match(time) else "an unknown day"
 
 
 def _pack(name: str) -> Snapshot:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from authz.drafts.rows import Draft, facts_column, faults
+from authz.drafts.rows import Draft, facts_column, faults, link_faults
 from authz.learn.generalise import folded
 from authz.learn.uses import Holder, Seen, Use
 
@@ -39,8 +39,12 @@ class Learned:
 
 def drafted(uses: Mapping[Holder, Mapping[Use, Seen]], unguarded: Collection[Holder]) -> Learned:
     """Give everything that was used by the same people to one role of theirs."""
+    unspeakable: list[str] = []
     users: dict[Use, dict[Holder, Seen]] = {}
     for holder, found in uses.items():
+        if wrong := link_faults(holder.subject, "role:any", holder.domain):
+            unspeakable.append(f"{holder.subject}: {wrong[0]}")
+            continue
         for use, seen in _folded(found).items():
             users.setdefault(use, {})[holder] = seen
     shares: dict[frozenset[Holder], dict[Use, Seen]] = {}
@@ -52,7 +56,6 @@ def drafted(uses: Mapping[Holder, Mapping[Use, Seen]], unguarded: Collection[Hol
     rows: list[Draft] = []
     links: list[Link] = []
     guarded: set[str] = set()
-    unspeakable: list[str] = []
     names = _Names()
     for holders_of in sorted(shares, key=lambda each: (len(each), sorted(each))):
         role = names.role(holders_of)

@@ -13,7 +13,6 @@ from datetime import date
 from authz.errors import Problem, Severity
 from authz.identity.identity import ANONYMOUS, NO_TENANT
 from authz.policy.aside import drain
-from authz.policy.cover import covered
 from authz.policy.decision import Word
 from authz.policy.pack_file import CORE, pack_of
 from authz.policy.row_check import condition_of, pattern_of
@@ -39,7 +38,7 @@ def warnings(
     """
     rows = [entry for entry in entries if entry.type == "p"]
     roles = _Roles(entries)
-    found = [*_repeated(entries), *_overruled(rows), *covered(entries, words)]
+    found = [*_repeated(entries), *_overruled(rows)]
     for row in rows:
         found += _unreachable(row, today)
         found += _named_by_the_caller(row, words)

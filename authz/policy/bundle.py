@@ -17,6 +17,7 @@ from authz.errors import Location, PolicyError, Problem, Severity
 from authz.policy import advice, links
 from authz.policy.aside import let_go
 from authz.policy.bundle_file import PACK_NAME, Wanted, read_packs
+from authz.policy.cover import covered
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
 from authz.policy.model_file import read_model
@@ -79,6 +80,7 @@ def load_bundle(
     today: date | None = None,
     guarded: bool = False,
     advised: bool = True,
+    thorough: bool = False,
 ) -> Bundle:
     """Load ``builtin:NAME``, a bundle's folder or a single pack's folder.
 
@@ -86,11 +88,12 @@ def load_bundle(
     decides only which exceptions are warned about as expired. ``guarded``
     refuses files that others than root and this account could change; those
     that come with the package are as safe as the program itself. Whoever is not
-    ``advised`` gets no warnings of what is odd without being wrong.
+    ``advised`` gets no warnings of what is odd without being wrong; ``thorough``
+    also warns about rows that others make useless, which takes its time.
     """
     root = _root(reference)
     name = root.resolve().name
-    reading = _Reading(root, guarded=guarded)
+    reading = _Reading(root, guarded=guarded, thorough=thorough)
     if is_pack(root):
         reading.read_pack(name)
     else:
@@ -121,6 +124,8 @@ class _Reading:
     """Packs that could not be read, or whose name was misspelt: told once is enough."""
     guarded: bool = False
     """Whether nobody else may be able to change the files."""
+    thorough: bool = False
+    """Whether rows are compared with each other as well."""
     alone: bool = False
     """Whether this is one pack, without a bundle around it."""
 
@@ -171,8 +176,15 @@ class _Reading:
         """Add what is odd about rows without mistakes."""
         entries = [entry for file in self.files for entry in file.entries]
         words = vocabulary(bundle.groups, self._fragments())
-        more = advice.warnings(entries, words, today=today, alone=self.alone)
+        more = self._advice(entries, words, today)
         return replace(bundle, warnings=(*bundle.warnings, *more))
+
+    def _advice(self, entries: list[Entry], words: Vocabulary, today: date) -> tuple[Problem, ...]:
+        found = advice.warnings(entries, words, today=today, alone=self.alone)
+        if not self.thorough:
+            return found
+        useless = (replace(each, severity=Severity.WARNING) for each in covered(entries, words))
+        return tuple(sorted((*found, *useless)))
 
     def close(self) -> None:
         """Let go of the rows as they were written; there may be very many of them."""
@@ -187,7 +199,8 @@ class _Reading:
         subjects = {entry["subject"].text for entry in entries if entry.type == "p"}
         members = {entry["member"].text for entry in given}
         holders = subjects | members | self._fragments() | self.excused
-        found = links.missing_roles(given, holders, self.packs)
+        lost = any(file.problems and not file.entries for file in self.files)
+        found = [] if lost else links.missing_roles(given, holders, self.packs)
         found += links.cycle_problems(
             "role", [(e["member"].text, e["role"].text, e) for e in given]
         )

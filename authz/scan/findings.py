@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from authz import gate
@@ -17,7 +17,7 @@ from authz.policy.subject import CALLERS, fault_of
 from authz.rehearse import OWNER_LABEL, TENANT_LABEL, rehearse
 from authz.scan.inventory import Daemon, Inventory
 from authz.scan.requests import container_request, labels_of, name_of, service_request
-from authz.wire.raw import RawRequest
+from authz.wire.raw import Door, RawRequest
 
 ROUNDS: Final = 4
 """Rounds of questions; what is still open then is not known."""
@@ -55,6 +55,7 @@ class Scan:
     snapshot: Snapshot
     caller: Identity
     only_denied: bool = False
+    door: Door = Door.PLUGIN
 
     async def findings(self, daemon: Daemon, inventory: Inventory) -> list[Finding]:
         """Judge everything that is there."""
@@ -76,6 +77,7 @@ class Scan:
         inventory: Inventory,
     ) -> list[Finding]:
         identity = self._owner(labels_of(document))
+        request = replace(request, door=self.door)
         answers = await self._answers(request, identity, daemon, inventory)
         result = rehearse(request, identity, self.snapshot, answers)
         number = str(document.get("Id") or document.get("ID"))

@@ -15,7 +15,7 @@ from authz.docker.routes import newest
 from authz.facts.security import MASKED, READONLY
 from authz.rehearse import OWNER_LABEL
 from authz.scan.inventory import Inventory
-from authz.wire.raw import Door, RawRequest
+from authz.wire.raw import RawRequest
 
 OURS: Final = OWNER_LABEL.partition(".")[0] + "."
 """What the labels begin with that only the gate sets."""
@@ -62,7 +62,7 @@ def labels_of(document: Document) -> Mapping[str, str]:
 def _request(path: str, body: Document, inventory: Inventory) -> RawRequest:
     major, minor = min(inventory.api, newest())
     target = f"/v{major}.{minor}{path}"
-    return RawRequest("POST", target, _JSON, json.dumps(body).encode(), door=Door.CLI)
+    return RawRequest("POST", target, _JSON, json.dumps(body).encode())
 
 
 def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from authz.cli.main import main
 from tests.builders import a_stored_container
+from tests.policies import a_bundle
 from tests.scanned import WEB, a_daemon, serving
 
 BAD = {**a_stored_container(Privileged=True), "Id": "c1", "Name": "/bad"}
@@ -73,3 +74,11 @@ def test_wrong_calls_are_told(arguments, said, host):
     result = scan(host, *PACK, *arguments)
     assert result.exit_code == 2
     assert said in result.output
+
+
+def test_a_door_can_be_named(host, tmp_path):
+    """Conditions may ask for it."""
+    rows = "p, *, *, container.create, on:new, door!=proxy, deny\n"
+    policy = a_bundle(tmp_path / "p", policy=rows, people="")
+    assert "policy.csv:1" in scan(host, "--policy", str(policy)).output
+    assert "policy.csv:1" not in scan(host, "--policy", str(policy), "--door", "proxy").output

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authz.drafts.rows import LONGEST, Draft, domain_of, facts_column, faults, literal
+from authz.drafts.rows import LONGEST, Draft, domain_of, facts_column, faults, link_faults, literal
 from authz.facts.facts import Fact
 from authz.identity.identity import Identity
 from authz.policy.placeholder import Fill
@@ -84,3 +84,22 @@ def test_faults_are_those_of_the_loader():
         'action is "container.creat"; expected *, an action or a group of actions'
     ]
     assert faults("q, x\n") == ['row type is "q"; expected p, g or g2']
+
+
+@pytest.mark.parametrize(
+    "subject", ["user:a\np, *, *, *, **", "user:a, *, *, **, *, allow\np, user:a", "user:a,b"]
+)
+def test_a_name_cannot_smuggle_a_row_in(subject):
+    """It comes from a certificate or a file, and is written into one."""
+    assert faults(Draft(subject, "container.create", "on:new").text) != []
+    assert link_faults(subject, "role:dev", "*") != []
+
+
+def test_a_name_that_ends_a_line_is_no_name():
+    """Even where what is before and behind it are rows."""
+    assert link_faults("user:a, role:x, *\ng, user:b", "role:dev", "*") == [
+        "something in it ends the line"
+    ]
+    row = "p, user:a, *, image.pull, on:new, *, allow\n"
+    assert faults(row * 2) == ["something in it ends the line"]
+    assert link_faults("cert:a b", "role:dev", "red") == []

@@ -15,6 +15,9 @@ from tests.e2e.conftest import Daemons
 from tests.e2e.daemon import Dockerd
 from tests.e2e.gate import Gate
 
+pytestmark = pytest.mark.parametrize("engine", ["26.1"], indirect=True, scope="session")
+"""Recording takes its time; what is recorded does not depend on the engine's age."""
+
 COMPOSE = """
 name: shop
 services:

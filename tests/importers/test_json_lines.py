@@ -54,6 +54,7 @@ def test_users_are_names_of_certificates():
         (policy(users="alice"), "line 1: is no policy"),
         (policy(users=[""]), "was for all users"),
         (policy(users=["a*"]), "'a*' is no name that a policy can have"),
+        (policy(users=["a, role:x, *\ng, cert:b"]), "is no name that a policy can have"),
         (policy(actions=["("]), "'(' cannot be read as a regular expression"),
         (policy(actions=["nothing"]), "'nothing' fits no action that is known here"),
         (policy() + "\n\n" + policy(name="b"), "alice is in role:policy-1 as well"),

@@ -1,5 +1,7 @@
 """What is taken in of an audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from authz.audit.record import Mode
@@ -65,3 +67,12 @@ def test_dangers_are_kept_with_their_use(observe):
     assert list(uses[Use("container.create", "device", "/dev/kvm")].dangers) == [
         "a device of the host"
     ]
+
+
+def test_a_day_is_a_day(observe):
+    """Whatever a line of the audit says: it is written into a file of rows."""
+    record = read_back(a_record(observe, body=a_create(), mode=Mode.SHADOW))
+    found = Lesson()
+    found.read([replace(record, time="\np, *, *, **")])
+    (uses,) = found.uses.values()
+    assert {seen.first for seen in uses.values()} == {"an unknown day"}

@@ -65,7 +65,7 @@ def test_names_are_told_apart():
     holders = {
         ALICE: once(new),
         Holder("cert:alice", "red"): once(own),
-        Holder("cert:***", "*"): once(none),
+        Holder("cert:---", "*"): once(none),
     }
     learned = drafted(holders, {ALICE})
     assert {link.role for link in learned.links} == {"role:alice", "role:alice-2", "role:somebody"}
@@ -90,3 +90,13 @@ def test_what_no_row_can_say_is_told():
     assert learned.unspeakable == (
         'on:new: action is "no.action"; expected *, an action or a group of actions',
     )
+
+
+def test_a_name_that_no_row_can_hold_is_told():
+    """A certificate may carry a comma, or worse; others learn all the same."""
+    new = Use("container.create", "on", "new")
+    learned = drafted(
+        {ALICE: once(new), Holder("cert:x, role:a, *\ng, cert:y", "*"): once(new)}, []
+    )
+    assert [link.member for link in learned.links] == ["user:alice"]
+    assert learned.unspeakable == ("cert:x, role:a, *\ng, cert:y: something in it ends the line",)

@@ -416,3 +416,14 @@ def test_files_of_others_are_refused_where_it_counts(tmp_path: Path):
         load_bundle(site, guarded=True)
     assert [Path(each.location.file).name for each in caught.value.problems] == ["people.csv"]
     assert load_bundle("builtin:admin", guarded=True).rows
+
+
+def test_own_rows_lie_in_the_bundles_folder(tmp_path):
+    """Those of shipped packs do not; of a pack alone all do."""
+    packs = {"mine": "p, pack:mine, *, *, on:own, *, deny\n"}
+    bundle = load_bundle(
+        a_bundle(tmp_path, bundle='packs = ["core", "mine"]\n', packs=packs), today=TODAY
+    )
+    assert {row.location.file for row in bundle.own_rows()} == {"policy.csv", "packs/mine.csv"}
+    core = load_bundle(shipped("policies", "packs", "core"))
+    assert core.own_rows() == core.rows

@@ -46,7 +46,7 @@ CASES = {each["name"]: (files_of(each), each["says"]) for each in WRITTEN} | {
         [MARKED],
     ),
     "UTF-16": (
-        {"policy": BASE.encode("utf-16"), "people": ""},
+        {"policy": BASE.encode("utf-16"), "people": ALICE},
         ["policy.csv:1:1: the file is UTF-16; expected UTF-8 (try: save the file as UTF-8)"],
     ),
     "not UTF-8": (
@@ -68,7 +68,7 @@ CASES = {each["name"]: (files_of(each), each["says"]) for each in WRITTEN} | {
 def told(folder, files):
     """Return everything that is said about a bundle, as it is printed, without its folder."""
     try:
-        problems = load_bundle(a_bundle(folder, **files), today=TODAY).warnings
+        problems = load_bundle(a_bundle(folder, **files), today=TODAY, thorough=True).warnings
     except PolicyError as error:
         problems = error.problems
     found = []
