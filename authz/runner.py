@@ -427,7 +427,7 @@ class Runner:
         enforced = "yes" if verdict.enforced else "no"
         labels = (door, verdict.effect.value, verdict.reason.value, enforced)
         self._parts.metrics.decision(*labels).inc()
-        self._parts.metrics.seconds_of(door).observe(seconds)
+        self._parts.metrics.seconds.observe(door, seconds)
         self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(
