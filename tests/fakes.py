@@ -35,6 +35,13 @@ class ScriptedLookups:
     waiting: int = 0
     """Questions that hang now."""
 
+    known: frozenset[Topic] = frozenset()
+    """Topics that are answered at once."""
+
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Answer what is known at once, as the script says."""
+        return {each: self.script[each] for each in questions if each.topic in self.known}
+
     async def answer(self, question: Question) -> Answer:
         """Answer, raise or hang."""
         self.asked.append(question)

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from authz.audit.chain import GENESIS, Kind, Link, digest, is_link
 from authz.audit.checkpoint import is_signed
 from authz.audit.reader import TORN, Entry, read
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 UNKNOWN = ""
 UNSIGNED = "a checkpoint without a signature of this key that holds"

@@ -15,6 +15,7 @@ from typing import Final
 from authz.policy.aside import aside, let_go
 from authz.policy.bundle import load_bundle
 from authz.policy.look import look
+from authz.policy.row_check import forget_columns
 from authz.policy.snapshot import Snapshot, compile_snapshot
 
 LONGEST: Final = 3.0
@@ -90,8 +91,9 @@ class CurrentPolicy:
     def _load(self) -> Snapshot:
         self._seen = look(self._reference)
         with aside():
-            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
+            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True, advised=False))
             self._prove(snapshot)
+            forget_columns()
             return snapshot
 
 
