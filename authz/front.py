@@ -15,19 +15,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
 from authz.config import DaemonTls, Listen, Settings, Tls, socket_path
 from authz.docker.forward import Forward
 from authz.errors import ConfigurationError
-from authz.identity.bearer import Bearer, Rules
 from authz.identity.certificate import Certificate, Revoked, read_revoked
 from authz.identity.chain import Method, anonymous
-from authz.identity.keys import KeyRing
 from authz.identity.peercred import peer
-from authz.lookups.jwks import KeySource
+from authz.lazy import later
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.activation import Place
 from authz.plugin.socket import PRIVATE, Listening, listen
@@ -39,6 +37,14 @@ from authz.proxy.head import Headers
 from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared, log_stream
 from authz.proxy.outcome import Outcome
 from authz.runner import Entrance, Runner
+
+if TYPE_CHECKING:
+    from authz.identity import bearer, keys
+    from authz.lookups import jwks
+else:  # with PyJWT and aiohttp a third of all imports, and few doors want tokens
+    bearer = later("authz.identity.bearer")
+    keys = later("authz.identity.keys")
+    jwks = later("authz.lookups.jwks")
 
 log = structlog.get_logger(__name__)
 
@@ -184,7 +190,7 @@ def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServe
     ]
 
 
-def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entrance:
+def _entrance(opened: Opened, tokens: tuple[bearer.Bearer, jwks.KeySource] | None) -> Entrance:
     methods: list[Method] = []
     takes_tokens = False
     for name in opened.listen.identity:
@@ -205,12 +211,12 @@ def _entrance(opened: Opened, tokens: tuple[Bearer, KeySource] | None) -> Entran
     return Entrance(tuple(methods), opened.policy, opened.listen.tenant)
 
 
-def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
+def _tokens(settings: Settings) -> tuple[bearer.Bearer, jwks.KeySource] | None:
     jwt = settings.identity.jwt
     if jwt is None:
         return None
-    ring = KeyRing(time.monotonic)
-    rules = Rules(
+    ring = keys.KeyRing(time.monotonic)
+    rules = bearer.Rules(
         jwt.issuer,
         jwt.audience,
         frozenset(jwt.algorithms),
@@ -220,8 +226,8 @@ def _tokens(settings: Settings) -> tuple[Bearer, KeySource] | None:
         jwt.groups,
         jwt.tenant,
     )
-    bearer = Bearer(rules, ring, time.time)
-    return bearer, KeySource(jwt.jwks, ring, bearer)
+    checks = bearer.Bearer(rules, ring, time.time)
+    return checks, jwks.KeySource(jwt.jwks, ring, checks)
 
 
 def _socket(each: Listen, opening: ExitStack) -> socket.socket:

@@ -203,6 +203,11 @@ class Metrics:
         """Return the counter of one way to decide; the library takes a lock to find it."""
         return self.decisions.labels(door, effect, reason, enforced)
 
+    @lru_cache(maxsize=64)  # noqa: B019  as above
+    def lookup(self, topic: str, outcome: str) -> Counter:
+        """Return the counter of one way for a look-up to end."""
+        return self.lookups.labels(topic, outcome)
+
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
         return generate_latest(self.registry)

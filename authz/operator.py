@@ -18,11 +18,12 @@ from authz.audit.record import Asked, Mode
 from authz.errors import ConfigurationError, LookupFailedError, PolicyError, Severity
 from authz.facts.questions import Question, Topic
 from authz.identity.identity import Identity, Proof
+from authz.inquiry import Lookups
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
 from authz.policy.snapshot import Snapshot
 from authz.policy.text import problem_json, render_problems
-from authz.runner import Lookups, Runner
+from authz.runner import Runner
 
 ASKS_NO_PLUGIN = (29, 2)
 """From this engine on, gRPC on the API's unix socket is served before any plugin is asked."""

@@ -91,9 +91,8 @@ class Recorder:
     @property
     def problem(self) -> str:
         """Why records cannot be written now; empty where they can."""
-        late = self._late
-        if late is not None and late.finished:
-            self._late, self._problem = None, ""
+        if not self._draining:  # nothing hangs any more; the rest is for the sink to know
+            self._problem = ""
         return self._sink.problem or self._problem
 
     @property

@@ -8,12 +8,11 @@ catches whatever goes wrong, because a defect of ours must refuse.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Protocol
 
 import structlog
 
@@ -24,10 +23,9 @@ from authz.audit.redaction import Redaction
 from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
-from authz.facts.facts import Facts
-from authz.facts.questions import MISSING, Answer, Answers, Question
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
+from authz.inquiry import Asker, Inquiry, Lookups
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
@@ -46,34 +44,16 @@ WRITING = 0.25
 MOST_IN_FLIGHT = 256
 """Questions that are answered at once; more are refused at once."""
 
-MOST_ROUNDS = 4
-"""An exec names its container, that its volumes, those a path of the host."""
-
-MOST_QUESTIONS = 128
-"""Look-ups for one request. An ordinary create needs two."""
-
-LOOKUPS_AT_ONCE = 16
-"""Look-ups of all requests together; further ones wait within their time."""
-
 UNREAD = "unread"
 """The action, in metrics, of what could not be read."""
 
 _PASS = HEADER.lower()
-
-Questions = tuple[Question, ...]
 
 log = structlog.get_logger(__name__)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-class Lookups(Protocol):
-    """Whoever answers questions."""
-
-    async def answer(self, question: Question) -> Answer:
-        """Return the answer. Raises LookupFailedError where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +112,7 @@ class Runner:
         self._in_flight = 0
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
-        self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._asker = Asker(parts.lookups, parts.metrics)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
@@ -300,26 +280,15 @@ class Runner:
         task up to there.
         """
         try:
-            open_questions: Questions = ()
-            if entrance.before is _nothing:
-                prepared = self._prepared(course, entrance)
-                found = gate.survey(prepared, {})
-                if isinstance(found, Facts):
-                    self._judge(course, prepared, {}, found, perf_counter())
-                    return
-                open_questions = found
-            await asyncio.sleep(0)
-            async with asyncio.timeout(self._judging_time):
-                if not open_questions:
-                    await entrance.before(course.raw.evidence)
-                    prepared = self._prepared(course, entrance)
-                answers: dict[Question, Answer] = {}
-                began = perf_counter()
-                facts = await self._facts(prepared, answers, open_questions)
-                ended = perf_counter()
-                if answers:
-                    self._parts.metrics.stages.observe("lookup", ended - began)
-                self._judge(course, prepared, answers, facts, ended)
+            inquiry = self._begin(course, entrance) if entrance.before is _nothing else None
+            if inquiry is None or inquiry.questions:
+                await asyncio.sleep(0)
+                async with asyncio.timeout(self._judging_time):
+                    if inquiry is None:
+                        await entrance.before(course.raw.evidence)
+                        inquiry = self._begin(course, entrance)
+                    await self._look_up(inquiry)
+            self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
         except LookupFailedError as error:
@@ -330,7 +299,7 @@ class Runner:
             log.exception("request.judgement_failed", request=course.id)
             course.refusal = RefusedError(Reason.INTERNAL_ERROR, "a defect of the gate")
 
-    def _prepared(self, course: gate.Course, entrance: Entrance) -> gate.Prepared:
+    def _begin(self, course: gate.Course, entrance: Entrance) -> Inquiry:
         """Take the request into the gate, noting on the way what is known of it."""
         began = perf_counter()
         course.identity = gate.authenticate(course.raw, entrance.methods, entrance.tenant)
@@ -338,65 +307,26 @@ class Runner:
         course.policy = snapshot.digest
         prepared = gate.prepare(course.raw, course.identity, snapshot, self._parts.limits)
         course.request = prepared.request
+        inquiry = self._asker.begin(prepared)
         self._parts.metrics.stages.observe("read", perf_counter() - began)
-        return prepared
+        return inquiry
 
-    def _judge(
-        self,
-        course: gate.Course,
-        prepared: gate.Prepared,
-        answers: Answers,
-        facts: Facts,
-        began: float,
-    ) -> None:
+    async def _look_up(self, inquiry: Inquiry) -> None:
+        """Ask what is open. Raises LookupFailedError, or RefusedError."""
+        if inquiry.questions:
+            began = perf_counter()
+            await self._asker.ask_all(inquiry)
+            self._parts.metrics.stages.observe("lookup", perf_counter() - began)
+
+    def _judge(self, course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak."""
+        began = perf_counter()
+        prepared, facts = inquiry.prepared, inquiry.facts
         course.facts = facts
-        course.forward = gate.forward(prepared, answers)
+        course.forward = gate.forward(prepared, inquiry.answers)
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
         self._parts.metrics.stages.observe("judge", perf_counter() - began)
-
-    async def _facts(
-        self, prepared: gate.Prepared, answers: dict[Question, Answer], first: Questions
-    ) -> Facts:
-        """Ask until nothing is left to ask, and fill in the answers.
-
-        Raises LookupFailedError, or RefusedError.
-        """
-        for _ in range(MOST_ROUNDS):
-            found = first if first and not answers else gate.survey(prepared, answers)
-            if isinstance(found, Facts):
-                return found
-            if len(answers) + len(found) > MOST_QUESTIONS:
-                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
-                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
-            answers |= await self._asked(found)
-        found = gate.survey(prepared, answers)
-        if isinstance(found, Facts):
-            return found
-        raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
-
-    async def _asked(self, questions: Iterable[Question]) -> Mapping[Question, Answer]:
-        """Ask all of these at once; the first failure ends the others."""
-        tasks: dict[Question, asyncio.Task[Answer]] = {}
-        try:
-            async with asyncio.TaskGroup() as group:
-                for question in questions:
-                    tasks[question] = group.create_task(self._ask(question))
-        except* LookupFailedError as failures:
-            raise LookupFailedError(str(failures.exceptions[0])) from failures
-        return {question: task.result() for question, task in tasks.items()}
-
-    async def _ask(self, question: Question) -> Answer:
-        counted = self._parts.metrics.lookups
-        async with self._room:
-            try:
-                answer = await self._parts.lookups.answer(question)
-            except LookupFailedError:
-                counted.labels(question.topic.value, "failed").inc()
-                raise
-        counted.labels(question.topic.value, "missing" if answer is MISSING else "found").inc()
-        return answer
 
     async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
         """Write the record. A request without one is refused, whatever was decided."""

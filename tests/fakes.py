@@ -35,6 +35,13 @@ class ScriptedLookups:
     waiting: int = 0
     """Questions that hang now."""
 
+    known: frozenset[Topic] = frozenset()
+    """Topics that are answered at once."""
+
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Answer what is known at once, as the script says."""
+        return {each: self.script[each] for each in questions if each.topic in self.known}
+
     async def answer(self, question: Question) -> Answer:
         """Answer, raise or hang."""
         self.asked.append(question)
@@ -61,12 +68,16 @@ class ScriptedSink:
     records: list[AuditRecord] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
     notes: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
-    problem: str = ""
     commits: int = 0
 
     def __post_init__(self) -> None:
         """Write at once, unless a test holds it up."""
         self.go.set()
+
+    @property
+    def problem(self) -> str:
+        """Say why nothing can be written."""
+        return str(self.fault) if isinstance(self.fault, AuditUnavailableError) else ""
 
     def append(self, record: AuditRecord) -> None:
         """Keep a record, when it may."""

@@ -53,7 +53,8 @@ async def test_a_sync_that_fails_fails_all_that_wait_for_it(made):
     sink = ScriptedSink(blocking=True)
 
     def failing():
-        raise AuditUnavailableError("cannot be synced")
+        sink.fault = AuditUnavailableError("cannot be synced")
+        raise sink.fault
 
     sink.commit = failing
     one = made(sink)

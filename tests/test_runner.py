@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from authz import gate, runner
+from authz import gate, inquiry, runner
 from authz.audit.chain import Kind
 from authz.audit.record import Asked, Mode
 from authz.audit.sink import Sink
@@ -295,7 +295,7 @@ async def test_questions_are_asked_round_by_round(bench):
 
 async def test_answers_without_end_are_refused(bench, monkeypatch):
     """After the last round nothing may be left to ask."""
-    monkeypatch.setattr(runner, "MOST_ROUNDS", 3)
+    monkeypatch.setattr(inquiry, "MOST_ROUNDS", 3)
     one = bench(script=CHAIN)
 
     verdict = await one.runner.decide(EXEC_START)
@@ -308,7 +308,7 @@ async def test_answers_without_end_are_refused(bench, monkeypatch):
 async def test_too_many_questions_are_not_asked(bench):
     """A request that refers to more objects than an ordinary one ever does is refused."""
     one = bench()
-    binds = [f"volume{number}:/v{number}" for number in range(runner.MOST_QUESTIONS)]
+    binds = [f"volume{number}:/v{number}" for number in range(inquiry.MOST_QUESTIONS)]
     raw = a_raw_request(body={"Image": "nginx", "HostConfig": {"Binds": binds}})
 
     verdict = await one.runner.decide(raw)
@@ -350,7 +350,7 @@ def test_the_limit_is_what_the_daemon_can_bear():
 
 async def test_lookups_wait_for_each_other(bench, monkeypatch):
     """No more than so many are with the daemon at once."""
-    monkeypatch.setattr(runner, "LOOKUPS_AT_ONCE", 1)
+    monkeypatch.setattr(inquiry, "LOOKUPS_AT_ONCE", 1)
     one = bench(hanging=[Topic.IMAGE, Topic.DAEMON], time_limit=0.2)
 
     await one.runner.decide(CREATE)

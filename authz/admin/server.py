@@ -5,16 +5,22 @@ the functions that it is given. Whoever may connect is root, by the socket's
 mode; to change something the peer must be root as well.
 """
 
+from __future__ import annotations
+
 import json
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Any, Protocol
 
 from authz.errors import AuditUnavailableError
+from authz.lazy import later
+
+if TYPE_CHECKING:
+    from aiohttp import web
+else:
+    web = later("aiohttp.web")
 
 _PEER = struct.Struct("iII")
 """``struct ucred`` of <sys/socket.h>: the ids are unsigned."""

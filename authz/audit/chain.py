@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 GENESIS = "0" * 64
 """What the first line of all carries in the place of a digest."""
@@ -42,17 +41,16 @@ class Kind(StrEnum):
     """Somebody was granted something for a while, or that ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How far a chain has come: how many lines, and the digest of the last."""
+class Link(NamedTuple):
+    """How far a chain has come: the number of its last line, and the digest of that."""
 
-    count: int = 0
+    seq: int = 0
     head: str = GENESIS
 
     def line(self, kind: str, body: bytes) -> bytes:
         """Return the next line: the body, which is one JSON object and a line feed, linked."""
         return b'{"seq":%d,"prev":"%s","kind":"%s",%s' % (
-            self.count + 1,
+            self.seq + 1,
             self.head.encode(),
             kind.encode(),
             body[1:],
@@ -60,7 +58,7 @@ class Link:
 
     def after(self, line: bytes) -> Link:
         """Return where the chain stands behind a line."""
-        return Link(self.count + 1, digest(line))
+        return Link(self.seq + 1, digest(line))
 
 
 def digest(line: bytes) -> str:

@@ -14,14 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from typing import TYPE_CHECKING, Any
 
 from authz.audit.chain import Link
 from authz.errors import ConfigurationError
+from authz.lazy import later
+
+if TYPE_CHECKING:
+    from cryptography import exceptions
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519
+else:
+    exceptions = later("cryptography.exceptions")
+    serialization = later("cryptography.hazmat.primitives.serialization")
+    ed25519 = later("cryptography.hazmat.primitives.asymmetric.ed25519")
 
 _OTHERS = 0o077
 
@@ -39,7 +45,7 @@ class Promise:
 class Signer:
     """Signs checkpoints with an Ed25519 key."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: ed25519.Ed25519PrivateKey) -> None:
         self._key = key
         self._name = fingerprint(key.public_key())
 
@@ -56,7 +62,7 @@ def checkpoint(
     """Return the members of a checkpoint: the chain stands at ``link``."""
     members = {
         "time": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "count": link.count,
+        "count": link.seq,
         "head": link.head,
         "next": promise.lines,
     }
@@ -70,10 +76,10 @@ def load_signer(path: Path) -> Signer:
     """
     text = _private(path)
     try:
-        key = load_pem_private_key(text, None)
+        key = serialization.load_pem_private_key(text, None)
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, Ed25519PrivateKey):
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise ConfigurationError(
             f"checkpoint key {path}: is no Ed25519 key; expected PEM without a password, "
             "as by openssl genpkey -algorithm ed25519"
@@ -81,7 +87,7 @@ def load_signer(path: Path) -> Signer:
     return Signer(key)
 
 
-def load_verifier(path: Path) -> Ed25519PublicKey:
+def load_verifier(path: Path) -> ed25519.Ed25519PublicKey:
     """Read a public key in PEM, or take that of a private one. Raises ConfigurationError."""
     try:
         text = path.read_bytes()
@@ -90,26 +96,28 @@ def load_verifier(path: Path) -> Ed25519PublicKey:
     try:
         private = b"PRIVATE KEY" in text
         key = (
-            load_pem_private_key(text, None).public_key() if private else load_pem_public_key(text)
+            serialization.load_pem_private_key(text, None).public_key()
+            if private
+            else serialization.load_pem_public_key(text)
         )
     except (ValueError, TypeError):
         key = None
-    if not isinstance(key, Ed25519PublicKey):
+    if not isinstance(key, ed25519.Ed25519PublicKey):
         raise ConfigurationError(f"key {path}: is no Ed25519 key; expected PEM")
     return key
 
 
-def fingerprint(key: Ed25519PublicKey) -> str:
+def fingerprint(key: ed25519.Ed25519PublicKey) -> str:
     """Return a short name of a key: the first 16 bytes of it, in hex."""
     return key.public_bytes_raw()[:16].hex()
 
 
-def is_signed(members: Mapping[str, Any], key: Ed25519PublicKey) -> bool:
+def is_signed(members: Mapping[str, Any], key: ed25519.Ed25519PublicKey) -> bool:
     """Say whether a checkpoint carries a signature of this key that holds."""
     try:
         signature = base64.b64decode(members["signature"], validate=True)
         key.verify(signature, _message(members))
-    except (InvalidSignature, ValueError, TypeError, KeyError):
+    except (exceptions.InvalidSignature, ValueError, TypeError, KeyError):
         return False
     return True
 

@@ -59,9 +59,22 @@ class Ledger:
         self._wanted = wanted
         self._clock = clock
         self._notes: list[tuple[Kind, Mapping[str, Any]]] = []
-        self._mark = bool(link.count)  # what comes may keep another promise than what was
-        self._marked = link.count
+        self._mark = bool(link.seq)  # what comes may keep another promise than what was
+        self._marked = link.seq
         self._marked_at = monotonic()
+
+    def next_line(self, kind: str, text: bytes) -> bytes:
+        """Return the line that comes next; empty where something else has to come before it.
+
+        It is :meth:`draft` for the many lines before which nothing waits.
+        """
+        if self._notes or self._due:
+            return b""
+        return self.link.line(kind, text)
+
+    def advance(self, line: bytes) -> None:
+        """Take note that a line of :meth:`next_line` is there."""
+        self.link = self.link.after(line)
 
     @property
     def waits(self) -> bool:
@@ -74,12 +87,12 @@ class Ledger:
 
     def mark(self) -> None:
         """Let a checkpoint come before the next line, unless nothing was written since the last."""
-        self._mark = self._mark or self.link.count > self._marked or bool(self._notes)
+        self._mark = self._mark or self.link.seq > self._marked or bool(self._notes)
 
     def mark_by_time(self) -> None:
         """Do so if it is time."""
         if monotonic() - self._marked_at >= self._wanted.seconds:
-            self._mark = self._mark or self.link.count > self._marked
+            self._mark = self._mark or self.link.seq > self._marked
 
     def draft(self, kind: Kind = Kind.DECISION, text: bytes = b"", *more: Note) -> Draft:
         """Return all that is to be written, with a line of this body at the end if there is one.
@@ -110,14 +123,14 @@ class Ledger:
         self._notes.clear()
         if draft.checkpoint:
             self._mark = False
-            self._marked, self._marked_at = draft.link.count, monotonic()
+            self._marked, self._marked_at = draft.link.seq, monotonic()
             if self._wanted.copy is not None:
                 self._wanted.copy(draft.checkpoint)
         self.link = draft.link
 
     @property
     def _due(self) -> bool:
-        return self._mark or self.link.count - self._marked >= self._wanted.lines
+        return self._mark or self.link.seq - self._marked >= self._wanted.lines
 
     def _checkpoint(self, link: Link) -> dict[str, Any]:
         promise = Promise(self._wanted.lines + SLACK)

@@ -50,10 +50,18 @@ class LineFile:
         self._place = (status.st_ino, status.st_dev)
         self._cut_to: int | None = None
 
+    def untouched(self) -> bool:
+        """Say whether the file has a name still, and is as it was left. Raises OSError.
+
+        That it has its own name is not seen: that takes a walk along the path.
+        """
+        status = os.fstat(self.descriptor)
+        return status.st_size == self.size and status.st_nlink > 0
+
     def look(self) -> Found:
         """Say whether the path still leads to this file, as it was left. Raises OSError."""
         try:
-            status = os.stat(self.path, follow_symlinks=False)  # noqa: PTH116  it is done for each record
+            status = self.path.lstat()
         except FileNotFoundError:
             return Found.GONE
         if (status.st_ino, status.st_dev) != self._place:
@@ -83,7 +91,8 @@ class LineFile:
         Raises OSError. What could not be taken back is cut off later, before
         anything is written behind it.
         """
-        self._repair()
+        if self._cut_to is not None:
+            self._repair()
         self._cut_to = self.size
         try:
             written = os.write(self.descriptor, text)

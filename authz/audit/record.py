@@ -188,7 +188,9 @@ def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
 
 
 def _timestamp(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _identity(identity: Identity | None) -> dict[str, Any] | None:

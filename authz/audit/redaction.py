@@ -67,12 +67,10 @@ class Redaction:
         """Print the target of a request that was read, in its canonical form."""
         path = request.operation.path
         for name, value in request.path.items():
-            path = path.replace(
-                f"{{{name}}}", quote(self.text(value), safe="/:@", errors="replace")
-            )
+            path = path.replace(f"{{{name}}}", _quoted(self.text(value), safe="/:@"))
         version = "/v{}.{}".format(*request.version) if request.version else ""
         pairs = [
-            f"{quote(name)}={quote(self.parameter(name, value), safe='/:@,', errors='replace')}"
+            f"{_quoted(name, safe='/')}={_quoted(self.parameter(name, value), safe='/:@,')}"
             for name, values in request.query.items()
             for value in values
         ]
@@ -102,6 +100,13 @@ class Redaction:
     def _url(self, value: str) -> str:
         address, mark, query = value.partition("?")
         return self.text(address) + (mark + self.digest(query) if mark else "")
+
+
+def _quoted(text: str, *, safe: str) -> str:
+    """Escape what is no letter, digit or ``safe``; most texts are nothing else."""
+    if text.isascii() and text.isalnum():
+        return text
+    return quote(text, safe=safe, errors="replace")
 
 
 def _cut(text: str) -> str:

@@ -60,14 +60,14 @@ def resume(file: LineFile) -> Resumed:
     if found is None:
         torn = _set_aside(file, 0) if file.size else None
         link = _last_of(file.path)
-        return Resumed(link, link.count + 1, torn=torn)
+        return Resumed(link, link.seq + 1, torn=torn)
     link, end = found
     torn = _set_aside(file, end) if end < file.size else None
     line = _first_line(file.descriptor)
     first = link_of(line)
     if first is None:
-        return Resumed(link, link.count, torn=torn)
-    return Resumed(link, first.count, _time_of(line), torn)
+        return Resumed(link, link.seq, torn=torn)
+    return Resumed(link, first.seq, _time_of(line), torn)
 
 
 def _tail(file: LineFile) -> tuple[Link, int] | None:
@@ -97,8 +97,8 @@ def _last_of(path: Path) -> Link:
     best, newest = 0, None
     for each in family(path):
         link = link_of(next(_lines(each), b""))
-        if link and link.count > best:
-            best, newest = link.count, each
+        if link and link.seq > best:
+            best, newest = link.seq, each
     last = Link()
     for line in _lines(newest) if newest else ():
         last = link_of(line) or last

@@ -80,6 +80,7 @@ class Sink:
         or is being written by another process.
         """
         self._custody = custody or Custody()
+        self._most = self._custody.rotation.size or sys.maxsize
         self._clock = self._custody.clock
         self._turn = threading.Lock()
         self._syncing = threading.Lock()
@@ -116,7 +117,7 @@ class Sink:
     @property
     def count(self) -> int:
         """How many lines the chain has."""
-        return self._ledger.link.count
+        return self._ledger.link.seq
 
     @property
     def first(self) -> int:
@@ -215,11 +216,28 @@ class Sink:
             if self._unsynced and not self.blocking:
                 raise AuditUnavailableError(self._unsynced)
             try:
-                self._look()
-                self._write(kind, text)
+                if not self._write_quickly(kind, text):
+                    self._look()
+                    self._write(kind, text)
             except OSError as error:
                 self._fail(error)
                 raise AuditUnavailableError(self.problem) from error
+
+    def _write_quickly(self, kind: Kind, text: bytes) -> bool:
+        """Write a line where nothing else is to be done; say whether that was so. Raises OSError.
+
+        INVARIANT: what it leaves out, :meth:`_look` and :meth:`_write` do. That the
+        file was renamed or is too old is seen by :meth:`upkeep`.
+        """
+        file = self._file
+        if file is None or self._failure is not None or file.size >= self._most:
+            return False
+        found = self._ledger.next_line(kind, text)
+        if not found or not file.untouched():
+            return False
+        file.write(found)
+        self._ledger.advance(found)
+        return True
 
     def _write(self, kind: Kind = Kind.DECISION, text: bytes = b"") -> None:
         """Write what waits and a line behind it, in one piece. Raises OSError."""

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from authz.audit.chain import GENESIS, Kind, Link, digest, is_link
 from authz.audit.checkpoint import is_signed
 from authz.audit.reader import TORN, Entry, read
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 UNKNOWN = ""
 UNSIGNED = "a checkpoint without a signature of this key that holds"
@@ -110,7 +112,7 @@ class _Check:
         report.lines += 1
         if entry.problem:
             self._problem(entry, 0, entry.problem)
-            self._at = Link(self._at.count + 1, UNKNOWN)  # it is told; the next may fit
+            self._at = Link(self._at.seq + 1, UNKNOWN)  # it is told; the next may fit
             return
         if not is_link(record):
             self._problem(entry, 0, "carries no sequence number and digest: it was inserted")
@@ -141,21 +143,21 @@ class _Check:
                 self._problem(entry, seq, "is the first of a log and tells of one before it")
             return True
         aside = self._aside
-        if aside is not None and (seq, before) == (aside.count + 1, aside.head):
+        if aside is not None and (seq, before) == (aside.seq + 1, aside.head):
             return True  # lines of another log, or of another place in this one: told already
-        expected = self._at.count + 1
+        expected = self._at.seq + 1
         if seq > expected:
             self._problem(entry, seq, f"{_span(expected, seq)} before it")
         elif seq == 1 and before == GENESIS:
-            self._problem(entry, seq, f"another log begins here, after sequence {self._at.count}")
+            self._problem(entry, seq, f"another log begins here, after sequence {self._at.seq}")
         elif seq < expected:
-            message = f"is out of order or inserted: it comes after sequence {self._at.count}"
+            message = f"is out of order or inserted: it comes after sequence {self._at.seq}"
             self._problem(entry, seq, message)
             return False
         elif self._at.head not in (before, UNKNOWN):
             where = self._before or entry
             message = f"was changed, or logs were spliced behind it: sequence {seq} does not fit it"
-            self._problem(where, self._at.count, message)
+            self._problem(where, self._at.seq, message)
         return True
 
     def _checkpoint(self, entry: Entry, seq: int) -> None:
@@ -175,9 +177,9 @@ class _Check:
 
     def _compare(self, entry: Entry, here: Link) -> None:
         """Hold a line against the checkpoints that were kept elsewhere."""
-        if self._kept.get(here.count, {here.head}) != {here.head}:
+        if self._kept.get(here.seq, {here.head}) != {here.head}:
             message = "is not the line that a checkpoint kept elsewhere tells of"
-            self._problem(entry, here.count, message)
+            self._problem(entry, here.seq, message)
 
     def _tell(self, entry: Entry, seq: int) -> None:
         """Note what the log says about itself."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from authz.docker.request import ApiRequest
 from authz.docker.routes import newest
 from authz.errors import Reason, RefusedError
+from authz.facts import memory
 from authz.facts.catalogue import TARGETED, obligatory
 from authz.facts.cluster_volumes import volume_update_facts
 from authz.facts.conditions import conditions
@@ -92,8 +93,22 @@ def survey(
 
 def _walked(request: ApiRequest, known: Known) -> Facts:
     """Describe a request once; what it asks on the way is pending afterwards."""
-    facts = _distinct(_all(request, known), known.settings.max_facts)
+    if request.operation.name in memory.REMEMBERED:
+        facts = _made(request, known)
+    else:
+        facts = _distinct(_all(request, known), known.settings.max_facts)
     return Facts(request.operation.action, facts, conditions(request, known))
+
+
+def _made(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
+    """Describe what is made, or remember it. Labels make no facts, and are looked at each time."""
+    check_labels(table(request.body or {}, "Labels"), "Labels")
+    wanted = memory.key(request, known)
+    facts = memory.recall(wanted, known)
+    if facts is None:
+        facts = _distinct(_all(memory.essence(request), known), known.settings.max_facts)
+        memory.keep(wanted, known, facts)
+    return facts
 
 
 def _complete(facts: Facts) -> Facts:
@@ -134,7 +149,6 @@ def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
 
 def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
     body = request.body or {}
-    check_labels(table(body, "Labels"), "Labels")
     for mount in tables(table(body, "HostConfig"), "Mounts"):
         check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
     image = known.document(Topic.IMAGE, text(body, "Image")) if text(body, "Image") else None

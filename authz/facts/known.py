@@ -68,11 +68,14 @@ class Known:
     settings: FactSettings = field(default_factory=FactSettings)
     pending: dict[Question, None] = field(default_factory=dict)
     """Unanswered questions, in the order asked."""
+    asked: dict[Question, None] = field(default_factory=dict)
+    """All questions, in the order asked."""
     _made: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def ask(self, topic: Topic, key: str = "") -> Answer | None:
         """Return the answer; None, and a pending question, where there is none yet."""
         question = Question(topic, key)
+        self.asked[question] = None
         answer = self.answers.get(question)
         if answer is None:
             self.pending[question] = None
@@ -81,7 +84,7 @@ class Known:
     def document(self, topic: Topic, key: str = "") -> Mapping[str, Any] | None:
         """Return the inspect document; None where it is unanswered or there is no such object."""
         answer = self.ask(topic, key)
-        return answer if is_table(answer) else None
+        return answer if answer is not None and is_table(answer) else None
 
     def once(self, key: tuple[str, ...], make: Callable[[], Made]) -> Made:
         """Return what ``make`` returns, made once for a key.

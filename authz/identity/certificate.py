@@ -12,14 +12,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-
-from cryptography import x509
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from authz.errors import Reason, RefusedError
 from authz.identity.identity import Identity, Proof
+from authz.lazy import later
 from authz.wire.evidence import Evidence
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+else:
+    x509 = later("cryptography.x509")
+    hashes = later("cryptography.hazmat.primitives.hashes")
 
 METHOD = "TLS"
 """The only value of ``UserAuthNMethod`` that the daemon has."""
@@ -149,12 +154,12 @@ def _leaf(pem: str) -> _Leaf:
     try:
         found = x509.load_pem_x509_certificate(pem.encode())
         return _Leaf(
-            _texts(found.subject, NameOID.COMMON_NAME),
-            _texts(found.subject, NameOID.ORGANIZATIONAL_UNIT_NAME),
+            _texts(found.subject, x509.oid.NameOID.COMMON_NAME),
+            _texts(found.subject, x509.oid.NameOID.ORGANIZATIONAL_UNIT_NAME),
             _uris(found),
             found.not_valid_before_utc,
             found.not_valid_after_utc,
-            found.fingerprint(SHA256()).hex(),
+            found.fingerprint(hashes.SHA256()).hex(),
             found.issuer.public_bytes(),
             found.serial_number,
         )
@@ -191,12 +196,12 @@ def _fingerprint(pem: str, name: str) -> str:
     """Return the leaf's SHA-256 in hex, after comparing its only common name."""
     try:
         leaf = x509.load_pem_x509_certificate(pem.encode())
-        names = [a.value for a in leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        names = [a.value for a in leaf.subject.get_attributes_for_oid(x509.oid.NameOID.COMMON_NAME)]
     except ValueError:
         raise _bad("the client's certificate cannot be read") from None
     if names != [name]:
         raise _bad(f"the certificate has the common names {names!r}; expected {name!r} alone")
-    return leaf.fingerprint(SHA256()).hex()
+    return leaf.fingerprint(hashes.SHA256()).hex()
 
 
 def _bad(detail: str) -> RefusedError:

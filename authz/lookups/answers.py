@@ -1,5 +1,7 @@
 """Sends each question to whoever can answer it."""
 
+from collections.abc import Mapping
+
 from authz.facts.questions import Answer, Question, Topic
 from authz.lookups.daemon import DaemonLookups
 from authz.lookups.paths import PathLookups
@@ -17,6 +19,10 @@ class Lookups:
         if question.topic is Topic.PATH:
             return await self._paths.answer(question)
         return await self._daemon.answer(question)
+
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Return the answers that can be given without asking anybody."""
+        return self._daemon.at_hand(questions)
 
     async def close(self) -> None:
         """Close the connections to the daemon."""

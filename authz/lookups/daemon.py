@@ -10,7 +10,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from authz.errors import ConfigurationError, LookupFailedError
@@ -49,6 +49,10 @@ _TCP = re.compile(r"tcp://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>
 _LAST_PORT = 65535
 
 
+_DAEMON = Question(Topic.DAEMON, "")
+_NOTHING: Mapping[Question, Answer] = {}
+
+
 class DaemonLookups:
     """A client for inspect requests, over ``unix:///path`` or ``tcp://host:port``."""
 
@@ -71,7 +75,8 @@ class DaemonLookups:
         self._time_limit = time_limit
         self._clock = clock
         self._read: dict[str, tuple[bytes, dict[str, Any]]] = {}
-        self._daemon: tuple[float, Answer] | None = None
+        self._known: Mapping[Question, Answer] = _NOTHING
+        self._daemon_until = float("-inf")
         self._daemon_asked = asyncio.Lock()
 
     async def answer(self, question: Question) -> Answer:
@@ -85,6 +90,11 @@ class DaemonLookups:
         except TimeoutError:
             raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
 
+    def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
+        """Return what the daemon is, where that is asked and while it is believed."""
+        believed = _DAEMON in questions and self._daemon_until > self._clock()
+        return self._known if believed else _NOTHING
+
     async def close(self) -> None:
         """Close the connections."""
         self._client.close()
@@ -92,12 +102,13 @@ class DaemonLookups:
     async def _of_daemon(self, where: str) -> Answer:
         """Return what ``GET /info`` says; who asks meanwhile waits for the same answer."""
         async with self._daemon_asked:
-            if self._daemon is None or self._daemon[0] <= self._clock():
+            if self._daemon_until <= self._clock():
                 answer = await self._ask(where)
                 if answer is MISSING:
                     raise LookupFailedError(f"{METHOD} {where}: status {_NOT_FOUND}")
-                self._daemon = (self._clock() + DAEMON_LASTS, answer)
-            return self._daemon[1]
+                self._known = {_DAEMON: answer}
+                self._daemon_until = self._clock() + DAEMON_LASTS
+            return self._known[_DAEMON]
 
     async def _ask(self, where: str, *, absent: bool = False) -> Answer:
         """Put a question; ``absent`` says that a daemon without a swarm has no such object."""

@@ -83,12 +83,22 @@ def read_call(document: bytes, *, max_body: int = MAX_BODY) -> RawRequest:
         headers=tuple(call.headers.items()),
         body=body,
         body_state=state,
-        evidence=Evidence(
-            daemon_user=call.user,
-            daemon_method=call.method_of_user,
-            certificates=tuple(_certificate(text) for text in call.certificates),
-        ),
+        evidence=_evidence(call),
         door=Door.PLUGIN,
+    )
+
+
+_NOTHING = Evidence()
+
+
+def _evidence(call: Call) -> Evidence:
+    """Return what the daemon says of the caller; on a unix socket that is nothing."""
+    if not (call.user or call.method_of_user or call.certificates):
+        return _NOTHING
+    return Evidence(
+        daemon_user=call.user,
+        daemon_method=call.method_of_user,
+        certificates=tuple(_certificate(text) for text in call.certificates),
     )
 
 

@@ -62,14 +62,19 @@ class Bundle:
 
 
 def load_bundle(
-    reference: str | Path, *, today: date | None = None, guarded: bool = False
+    reference: str | Path,
+    *,
+    today: date | None = None,
+    guarded: bool = False,
+    advised: bool = True,
 ) -> Bundle:
     """Load ``builtin:NAME``, a bundle's folder or a single pack's folder.
 
     Raises PolicyError, which names everything that is wrong. ``today`` (UTC)
     decides only which exceptions are warned about as expired. ``guarded``
     refuses files that others than root and this account could change; those
-    that come with the package are as safe as the program itself.
+    that come with the package are as safe as the program itself. Whoever is not
+    ``advised`` gets no warnings of what is odd without being wrong.
     """
     root = _root(reference)
     name = root.resolve().name
@@ -79,7 +84,8 @@ def load_bundle(
     else:
         reading.read_bundle()
     try:
-        return reading.judge(name, today or datetime.now(UTC).date())
+        bundle = reading.judge(name)
+        return reading.advised(bundle, today or datetime.now(UTC).date()) if advised else bundle
     finally:
         reading.close()
 
@@ -125,7 +131,7 @@ class _Reading:
         self.alone = True
         self._read_rules(f"packs/{name}.csv", self.root / f"{name}.csv")
 
-    def judge(self, name: str, today: date) -> Bundle:
+    def judge(self, name: str) -> Bundle:
         """Check everything that was read. Raises PolicyError where an error was found."""
         entries = [entry for file in self.files for entry in file.entries]
         if len(entries) > MAX_ROWS:
@@ -146,11 +152,15 @@ class _Reading:
             links=tuple(links.link_of(entry) for entry in entries if entry.type == "g"),
             groups=groups,
             digest=digest_of(self.sources),
-            warnings=(
-                *self.problems,
-                *advice.warnings(entries, words, today=today, alone=self.alone),
-            ),
+            warnings=tuple(self.problems),
         )
+
+    def advised(self, bundle: Bundle, today: date) -> Bundle:
+        """Add what is odd about rows without mistakes."""
+        entries = [entry for file in self.files for entry in file.entries]
+        words = vocabulary(bundle.groups, self._fragments())
+        more = advice.warnings(entries, words, today=today, alone=self.alone)
+        return replace(bundle, warnings=(*bundle.warnings, *more))
 
     def close(self) -> None:
         """Let go of the rows as they were written; there may be very many of them."""

@@ -17,6 +17,7 @@ from authz.policy.aside import aside, let_go
 from authz.policy.bundle import load_bundle
 from authz.policy.grants import Grants
 from authz.policy.look import look
+from authz.policy.row_check import forget_columns
 from authz.policy.snapshot import Snapshot, compile_snapshot
 
 LONGEST: Final = 3.0
@@ -101,9 +102,10 @@ class CurrentPolicy:
     def _load(self) -> Snapshot:
         self._seen = look(self._reference)
         with aside():
-            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True))
+            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True, advised=False))
             # INVARIANT: a policy is proved as it stands, whatever is granted meanwhile.
             self._prove(snapshot)
+            forget_columns()
             return replace(snapshot, grants=self._grants)
 
 

@@ -72,6 +72,12 @@ def condition_of(text: str) -> Condition:
     return parse_condition(text)
 
 
+def forget_columns() -> None:
+    """Let go of what was parsed for a load: whoever judges keeps what he needs of it."""
+    pattern_of.cache_clear()
+    condition_of.cache_clear()
+
+
 def _subject_problems(entry: Entry) -> list[Problem]:
     subject = entry["subject"].text
     fault = None if subject == ANYBODY else fault_of(subject)

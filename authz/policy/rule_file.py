@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import NamedTuple
 
 from authz.errors import Location, Problem
@@ -44,6 +45,9 @@ _OPEN = {"p": ("subject", "domain", "action", "when"), "g": ("domain",), "g2": (
 
 _BLANK = " \t"
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+
+_ODD = re.compile(f"[#{re.escape(_QUOTES)}]")
+"""What other readers of CSV give a meaning."""
 
 
 class Cell(NamedTuple):
@@ -129,6 +133,30 @@ def read_rules(source: Source) -> RuleFile:
 
 
 def _entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]:
+    return _plain_entry(line, comments) or _checked_entry(line, comments)
+
+
+def _plain_entry(line: Line, comments: Sequence[str]) -> Entry | None:
+    """Read a row in which nothing can be misread, as nearly all are."""
+    text = line.text
+    parts = text.split(",")
+    kind = parts[0].strip(_BLANK)
+    names = COLUMNS.get(kind)
+    if names is None or len(parts) != len(names) + 1 or _ODD.search(text) or not text.isprintable():
+        return None
+    cells = []
+    start = len(parts[0]) + 1
+    for name, part in zip(names, parts[1:], strict=True):
+        stripped = part.strip(_BLANK)
+        if not stripped:
+            return None
+        # The same few subjects, actions and words come in all rows: one text each is enough.
+        cells.append(Cell(name, intern(stripped), start + part.index(stripped) + 1))
+        start += len(part) + 1
+    return Entry(kind, tuple(cells), line, read_note(comments) if comments else NOTHING)
+
+
+def _checked_entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]:
     kind, *fields = _fields(line)
     names = COLUMNS.get(kind.text)
     if names is None:

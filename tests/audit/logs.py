@@ -24,7 +24,7 @@ class Log:
 
     def add(self, kind: str = "decision", **members: object) -> bytes:
         """Add a line."""
-        record = {"id": f"id-{self.link.count + 1}", "time": "2026-07-01T00:00:00.000Z", **members}
+        record = {"id": f"id-{self.link.seq + 1}", "time": "2026-07-01T00:00:00.000Z", **members}
         line = self.link.line(kind, body(record))
         self.link = self.link.after(line)
         self.lines.append(line)

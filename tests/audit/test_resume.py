@@ -53,7 +53,7 @@ def test_what_is_no_line_is_cut_off_and_kept(tmp_path: Path):
     found = resume(file)
 
     assert path.read_bytes() == b"".join(written)
-    assert found.link.count == 2
+    assert found.link.seq == 2
     assert found.torn is not None
     assert (found.torn.size, found.torn.sha256) == (len(rest), digest(rest))
     assert found.torn.kept.read_bytes() == rest + b"\n"
@@ -102,5 +102,5 @@ def test_a_first_line_that_is_no_link_does_not_stop_it(tmp_path: Path):
     timeless = resume(file)
     file.close()
 
-    assert (found.link.count, found.first, found.began) == (5, 5, 0)
+    assert (found.link.seq, found.first, found.began) == (5, 5, 0)
     assert (timeless.first, timeless.began) == (5, 0)

@@ -222,9 +222,8 @@ def test_a_renamed_file_is_left_and_another_begun(path: Path):
     sink = Sink(path)
     sink.append(a_record(1))
     moved = path.rename(path.with_name("audit.jsonl.1"))
-
-    sink.append(a_record(2))
     sink.upkeep()
+    sink.append(a_record(2))
     sink.close()
 
     assert (ids(moved), ids(path), problems(moved, path)) == (["id-1"], ["id-2"], [])
@@ -425,8 +424,8 @@ def test_an_old_file_is_closed_by_its_age(path: Path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file immutable by a mount")
 def test_a_file_that_cannot_be_closed_is_gone_on_with(path: Path, monkeypatch: pytest.MonkeyPatch):
     """A further file that cannot be made costs a word in the log, and no record."""
-    sink = fresh(path)
-    sink._custody = Custody(rotation=Rotation(size=10))
+    fresh(path).close()
+    sink = Sink(path, Custody(rotation=Rotation(size=10)))
 
     def failing(_path: Path) -> None:
         raise OSError(28, "No space left on device")

@@ -1,0 +1,118 @@
+"""What is asked for one request, until nothing is left to ask.
+
+It drives ``gate.survey`` and whoever answers questions, and bounds how many may be
+asked and how often. It knows no time limit: that is the runner's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from authz import gate
+from authz.errors import LookupFailedError, Reason, RefusedError
+from authz.facts.facts import Facts
+from authz.facts.questions import MISSING, Answer, Question
+from authz.metrics import Metrics
+
+MOST_ROUNDS = 4
+"""An exec names its container, that its volumes, those a path of the host."""
+
+MOST_QUESTIONS = 128
+"""Look-ups for one request. An ordinary create needs two."""
+
+LOOKUPS_AT_ONCE = 16
+"""Look-ups of all requests together; further ones wait within their time."""
+
+Questions: TypeAlias = tuple[Question, ...]
+
+
+class Lookups(Protocol):
+    """Whoever answers questions."""
+
+    async def answer(self, question: Question) -> Answer:
+        """Return the answer. Raises LookupFailedError where there is none."""
+
+    def at_hand(self, questions: Questions) -> Mapping[Question, Answer]:
+        """Return the answers that can be given without asking anybody."""
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """A request that is being surveyed: what was answered, and what is still open.
+
+    ``facts`` are those of the request once there are no ``questions``.
+    """
+
+    prepared: gate.Prepared
+    answers: dict[Question, Answer] = field(default_factory=dict)
+    questions: Questions = ()
+    facts: Facts = field(init=False)
+
+    def survey(self) -> None:
+        """Say what the request would do, or what must be asked. Raises RefusedError."""
+        found = gate.survey(self.prepared, self.answers)
+        if isinstance(found, Facts):
+            self.facts, self.questions = found, ()
+        else:
+            self.questions = found
+
+
+class Asker:
+    """Asks the questions of all requests."""
+
+    def __init__(self, lookups: Lookups, metrics: Metrics) -> None:
+        self._lookups = lookups
+        self._metrics = metrics
+        self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    def begin(self, prepared: gate.Prepared) -> Inquiry:
+        """Survey a request by what is at hand, without waiting. Raises RefusedError."""
+        inquiry = Inquiry(prepared)
+        inquiry.survey()
+        if inquiry.questions:
+            known = self._lookups.at_hand(inquiry.questions)
+            inquiry.answers.update(known)
+            inquiry.questions = tuple([each for each in inquiry.questions if each not in known])
+            if not inquiry.questions:
+                inquiry.survey()
+        return inquiry
+
+    async def ask_all(self, inquiry: Inquiry) -> None:
+        """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
+        for _ in range(MOST_ROUNDS):
+            if not inquiry.questions:
+                return
+            if len(inquiry.answers) + len(inquiry.questions) > MOST_QUESTIONS:
+                problem = f"the request refers to more than {MOST_QUESTIONS} objects"
+                raise RefusedError(Reason.TOO_MANY_FACTS, problem)
+            inquiry.answers |= await self._asked(inquiry.questions)
+            inquiry.survey()
+        if inquiry.questions:
+            raise LookupFailedError(f"answers raise further questions after {MOST_ROUNDS} rounds")
+
+    async def _asked(self, questions: Questions) -> Mapping[Question, Answer]:
+        """Ask all of these at once; the first failure ends the others."""
+        if len(questions) == 1:  # no task for one
+            return {questions[0]: await self._ask(questions[0])}
+        tasks: dict[Question, asyncio.Task[Answer]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                for question in questions:
+                    tasks[question] = group.create_task(self._ask(question))
+        except* LookupFailedError as failures:
+            raise LookupFailedError(str(failures.exceptions[0])) from failures
+        return {question: task.result() for question, task in tasks.items()}
+
+    async def _ask(self, question: Question) -> Answer:
+        lookup = self._metrics.lookup
+        async with self._room:
+            try:
+                answer = await self._lookups.answer(question)
+            except LookupFailedError:
+                lookup(question.topic.value, "failed").inc()
+                raise
+        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
+        return answer
