@@ -36,6 +36,11 @@ class Kept:
     summary: Summary
     allow_reads: bool
     outcomes: bool
+    followers: tuple[Follower, ...] = ()
+
+    def lag(self, follower: Follower) -> int:
+        """Return how many lines a follower has not sent yet."""
+        return max(0, self.sink.count - follower.sent_through)
 
 
 @contextmanager
@@ -58,6 +63,7 @@ def opened(audit: Audit) -> Iterator[Kept]:
             Summary(caller),
             allow_reads=audit.on_failure == "allow-reads",
             outcomes=audit.outcomes,
+            followers=tuple(followers),
         )
     finally:
         upkeep.stop()

@@ -183,6 +183,12 @@ class Metrics:
         self.audit_waiting = Gauge(
             "dockgate_audit_waiting", "Records that wait to be written.", registry=self.registry
         )
+        self.audit_lag = Gauge(
+            "dockgate_audit_lag",
+            "Lines of the audit that were not sent on yet, by where to.",
+            ("sink",),
+            registry=self.registry,
+        )
         self.daemon_up = Gauge(
             "dockgate_daemon_up", "Whether the daemon answered last.", registry=self.registry
         )
