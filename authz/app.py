@@ -11,6 +11,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -129,6 +130,8 @@ async def run(ground: Ground) -> None:
     )
     operator = Operator(runner, ground.policy, lookups, metrics, mode)
     operator.also_reload(ground.front.further, ground.front.renew)
+    for each in ground.kept.followers:
+        metrics.audit_lag.labels(each.name).set_function(partial(ground.kept.lag, each))
     granting = _granting(ground, operator, metrics)
     daemon = Daemon(settings.daemon, tls=outward)
     shared = Shared(

@@ -10,12 +10,12 @@ from bisect import bisect_left
 from collections import Counter as Tally
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import accumulate
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     generate_latest,
@@ -27,42 +27,39 @@ BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 """Seconds. A decision takes two at most."""
 
 
-STAGES = ("read", "lookup", "judge", "audit")
-"""What a decision takes its time for."""
-
 STAGE_BUCKETS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.01, 0.05, 0.25, 1.0, 2.0)
 """Seconds. To judge takes a tenth of a millisecond, to look up can take all the time there is."""
 
 
-class Stages(Collector):
-    """How long each stage takes, in plain lists.
+class Spans(Collector):
+    """A histogram of times by one label, in plain lists.
 
-    The event loop alone counts, several times for each request; a lock for
-    each would cost more than what is counted.
+    The event loop alone counts, several times for each request; the locks of
+    the library would cost more than what is counted.
     """
 
-    def __init__(self) -> None:
-        self._counts = {stage: [0] * (len(STAGE_BUCKETS) + 1) for stage in STAGES}
-        self._sums = dict.fromkeys(STAGES, 0.0)
+    def __init__(self, name: str, about: str, label: str, buckets: tuple[float, ...]) -> None:
+        self._name, self._about, self._label, self._buckets = name, about, label, buckets
+        self._counts: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
 
-    def observe(self, stage: str, seconds: float) -> None:
-        """Count one."""
-        self._counts[stage][bisect_left(STAGE_BUCKETS, seconds)] += 1
-        self._sums[stage] += seconds
+    def observe(self, value: str, seconds: float) -> None:
+        """Count one. ``value`` is one of few."""
+        counts = self._counts.get(value)
+        if counts is None:
+            counts = self._counts[value] = [0] * (len(self._buckets) + 1)
+            self._sums[value] = 0.0
+        counts[bisect_left(self._buckets, seconds)] += 1
+        self._sums[value] += seconds
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """Return the histogram."""
-        family = HistogramMetricFamily(
-            "dockgate_stage_seconds",
-            "Time of each stage of a decision; without look-ups there is no such stage.",
-            labels=["stage"],
-        )
-        for stage in STAGES:
-            total, buckets = 0, []
-            for bound, count in zip((*STAGE_BUCKETS, None), self._counts[stage], strict=True):
-                total += count
-                buckets.append(("+Inf" if bound is None else str(bound), total))
-            family.add_metric([stage], buckets, self._sums[stage])
+        family = HistogramMetricFamily(self._name, self._about, labels=[self._label])
+        for value, counts in sorted(self._counts.items()):
+            bounds = [*map(str, self._buckets), "+Inf"]
+            family.add_metric(
+                [value], list(zip(bounds, accumulate(counts), strict=True)), self._sums[value]
+            )
         yield family
 
 
@@ -97,13 +94,13 @@ class Metrics:
             ("door", "effect", "reason", "enforced"),
             registry=self.registry,
         )
-        self.seconds = Histogram(
+        self.seconds = Spans(
             "dockgate_decision_seconds",
             "Time from the question to the answer, look-ups and the record included.",
-            ("door",),
-            buckets=BUCKETS,
-            registry=self.registry,
+            "door",
+            BUCKETS,
         )
+        self.registry.register(self.seconds)
         self.in_flight = Gauge(
             "dockgate_in_flight", "Questions that are being answered.", registry=self.registry
         )
@@ -134,7 +131,12 @@ class Metrics:
             "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
         )
 
-        self.stages = Stages()
+        self.stages = Spans(
+            "dockgate_stage_seconds",
+            "Time of each stage of a decision; without look-ups there is no such stage.",
+            "stage",
+            STAGE_BUCKETS,
+        )
         self.actions = Actions()
         self.registry.register(self.stages)
         self.registry.register(self.actions)
@@ -181,6 +183,12 @@ class Metrics:
         self.audit_waiting = Gauge(
             "dockgate_audit_waiting", "Records that wait to be written.", registry=self.registry
         )
+        self.audit_lag = Gauge(
+            "dockgate_audit_lag",
+            "Lines of the audit that were not sent on yet, by where to.",
+            ("sink",),
+            registry=self.registry,
+        )
         self.daemon_up = Gauge(
             "dockgate_daemon_up", "Whether the daemon answered last.", registry=self.registry
         )
@@ -205,11 +213,6 @@ class Metrics:
     def lookup(self, topic: str, outcome: str) -> Counter:
         """Return the counter of one way for a look-up to end."""
         return self.lookups.labels(topic, outcome)
-
-    @lru_cache(maxsize=16)  # noqa: B019  as above
-    def seconds_of(self, door: str) -> Histogram:
-        """Return the histogram of one door."""
-        return self.seconds.labels(door)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -287,7 +287,7 @@ class Runner:
                     if inquiry is None:
                         await entrance.before(course.raw.evidence)
                         inquiry = self._begin(course, entrance)
-                    await self._ask(inquiry)
+                    await self._look_up(inquiry)
             self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error
@@ -311,11 +311,12 @@ class Runner:
         self._parts.metrics.stages.observe("read", perf_counter() - began)
         return inquiry
 
-    async def _ask(self, inquiry: Inquiry) -> None:
+    async def _look_up(self, inquiry: Inquiry) -> None:
         """Ask what is open. Raises LookupFailedError, or RefusedError."""
-        began = perf_counter()
-        await self._asker.ask_all(inquiry)
-        self._parts.metrics.stages.observe("lookup", perf_counter() - began)
+        if inquiry.questions:
+            began = perf_counter()
+            await self._asker.ask_all(inquiry)
+            self._parts.metrics.stages.observe("lookup", perf_counter() - began)
 
     def _judge(self, course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak, and say what is sent on if it allows."""
@@ -356,7 +357,7 @@ class Runner:
         enforced = "yes" if verdict.enforced else "no"
         labels = (door, verdict.effect.value, verdict.reason.value, enforced)
         self._parts.metrics.decision(*labels).inc()
-        self._parts.metrics.seconds_of(door).observe(seconds)
+        self._parts.metrics.seconds.observe(door, seconds)
         self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -36,6 +36,11 @@ class _Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def handle(self) -> None:
+        """Answer; who has gone meanwhile is not answered."""
+        with suppress(ConnectionError):
+            super().handle()
 
     do_GET = do_POST = do_DELETE = _say  # noqa: N815  the library's names
 

@@ -16,6 +16,7 @@ from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]
 RUNNING = (ROOT / "docs" / "reference" / "running.md").read_text()
+CODE = re.compile(r"`([a-z-]+)`")
 EVENT = re.compile(
     r"log\.(?:info|warning|error|exception)\((?:  # [^\n]*)?\s*\"([a-z_.]+)\""
     r"|: \"(request\.[a-z]+)\""
@@ -69,6 +70,21 @@ def test_every_log_event_is_described():
     for path in (ROOT / "authz").rglob("*.py"):
         written |= {one or other for one, other in EVENT.findall(path.read_text())}
     assert first_cells("Log events") == written
+
+
+def test_every_finding_is_described():
+    """What doctor can tell, by its id."""
+    page = (ROOT / "docs" / "reference" / "operating.md").read_text()
+    told = {word for row in page.splitlines() if row.startswith("| ") for word in CODE.findall(row)}
+    texts = [path.read_text() for path in (ROOT / "authz" / "doctor").glob("*.py")]
+    literal = {found for text in texts for found in re.findall(r'Finding\(\s*"([a-z-]+)"', text)}
+    files = (ROOT / "authz" / "doctor" / "files.py").read_text()
+    writable = set(re.findall(r'_writable\("([a-z-]+)"', files))
+    private = set(re.findall(r'_private\("([a-z-]+)"', files))
+    made = {f"{each}-writable" for each in writable | {"key", "audit"}}
+    made |= {f"{each}-open" for each in private}
+
+    assert literal | made <= told
 
 
 def test_the_threat_model_names_tests_that_exist():

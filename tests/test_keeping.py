@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from authz.audit.reader import read, whole
 from authz.audit.verify import Demands, verify
-from authz.config import Audit
+from authz.config import Audit, Forwarding
 from authz.errors import ConfigurationError
 from authz.keeping import digest_key, opened, paths
 from tests.audit.test_checkpoint import KEY, PRIVATE
@@ -100,3 +100,18 @@ def test_a_start_after_a_crash_is_on_the_record(tmp_path: Path):
         last = json.loads((tmp_path / "log" / "audit.jsonl").read_text().splitlines()[-2])
 
     assert (last["kind"], last["torn"]["bytes"]) == ("started", 6)
+
+
+def test_it_is_known_what_was_not_sent_yet(tmp_path: Path):
+    """To somebody who is not there that is everything; nobody is behind the end."""
+    forward = [Forwarding(to=f"syslog://{tmp_path}/nowhere.sock")]
+    with capture_logs(), opened(settings(tmp_path, forward=forward)) as found:
+        (follower,) = found.followers
+        before = found.lag(follower)
+        found.sink.append(a_record(1))
+        after = found.lag(follower)
+        follower.sent_through = found.sink.count + 5
+        ahead = found.lag(follower)
+
+    assert (after, ahead) == (before + 1, 0)
+    assert before > 0

@@ -24,6 +24,7 @@ NAMES = {
     "dockgate_policy_stale": ("gauge", set()),
     "dockgate_audit_failing": ("gauge", set()),
     "dockgate_audit_waiting": ("gauge", set()),
+    "dockgate_audit_lag": ("gauge", {"sink"}),
     "dockgate_daemon_up": ("gauge", set()),
     "dockgate_proxy_streams": ("gauge", set()),
     "dockgate_grants": ("gauge", set()),
@@ -36,7 +37,7 @@ def counted() -> Metrics:
     """Return metrics in which everything was counted once."""
     metrics = Metrics()
     metrics.decisions.labels("plugin", "deny", Reason.RULE.value, "yes").inc()
-    metrics.seconds.labels("plugin").observe(0.001)
+    metrics.seconds.observe("plugin", 0.001)
     metrics.in_flight.set(1)
     metrics.lookups.labels("container", "found").inc()
     metrics.passes.labels("admitted").inc()
@@ -46,6 +47,7 @@ def counted() -> Metrics:
     metrics.actions.count["container.exec", "deny"] += 1
     metrics.stages.observe("judge", 0.00007)
     metrics.build.labels("1").set(1)
+    metrics.audit_lag.labels("syslog").set(1)
     metrics.policy.labels("4b").set(1)
     metrics.grant_events.labels("granted").inc()
     return metrics

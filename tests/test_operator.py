@@ -395,7 +395,7 @@ async def test_the_state_is_measured_when_it_is_asked_for(site, tmp_path):
     await found.operator.reload()
     a_bundle(tmp_path, policy="nonsense")
     await found.operator.reload()
-    found.sink.problem = "No space left on device"
+    found.sink.fault = AuditUnavailableError("No space left on device")
     text = found.operator.metrics().decode()
 
     assert text.count("dockgate_policy_info{") == 1

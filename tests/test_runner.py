@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,6 +20,8 @@ from authz.identity.identity import Identity, Proof
 from authz.lookups.lookup_pass import HEADER, KEY_BYTES, Passes
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
+from authz.policy.grants import Grant, Grants, granted
+from authz.policy.vocabulary import vocabulary
 from authz.runner import Entrance, Parts, Runner
 from authz.wire.raw import Door, RawRequest
 from tests.builders import a_raw_request, a_stored_container
@@ -267,6 +270,31 @@ async def test_actions_and_stages_are_counted(bench):
         for stage in ("read", "lookup", "judge", "audit")
     }
     assert stages == {"read": 2, "lookup": 1, "judge": 2, "audit": 3}
+
+
+async def test_a_stream_ends_with_the_grant_that_it_needs(tmp_path, bench):
+    """What is under way is judged again, with what is granted then."""
+    held = Grants()
+    policy = CurrentPolicy(str(a_bundle(tmp_path, policy=ROWS, people="")), grants=held)
+    began = datetime.now(UTC).replace(microsecond=0)
+    grant = Grant(
+        "01J", "user:anonymous", "container.create", ("cap.add:NET_ADMIN",), "INC-1",
+        "user:root", began, began + timedelta(hours=1),
+    )  # fmt: skip
+    one, entrance = bench(), Entrance((anonymous,), policy)
+    body = {"Image": "nginx", "HostConfig": {"CapAdd": ["NET_ADMIN"]}}
+    raw = replace(a_raw_request(body=body), door=Door.PROXY)
+    assert (await one.runner.decide(raw, entrance)).effect is Effect.DENY
+    held.granted = (granted(grant, 1.0, vocabulary(())),)
+
+    verdict = await one.runner.decide(raw, entrance)
+    goes_on = await one.runner.still(verdict.standing, raw.evidence, entrance)
+    held.granted = ()
+    cut = await one.runner.still(verdict.standing, raw.evidence, entrance)
+
+    assert verdict.effect is Effect.ALLOW
+    assert goes_on is None
+    assert cut.effect is Effect.DENY
 
 
 async def test_questions_are_asked_round_by_round(bench):

@@ -78,6 +78,17 @@ def examine(setup: Setup, find: Callable[[str], list[Dockerd]] = behind) -> list
     found = [*_daemon(told, daemons), *_reach(setup, told, daemons), *_files(setup, daemons)]
     for service in setup.services:
         found += _service(service, told, daemons)
+    if not setup.services and not told.asks:
+        found.append(
+            Finding(
+                "no-gate",
+                Weight.CRITICAL,
+                "no Dockgate is set up here, and the daemon asks none",
+                "its settings in one of the usual places, or named with --config",
+                "dockgate install plugin, or dockgate install proxy",
+                "CIS 2.12",
+            )
+        )
     return worst_first(list(dict.fromkeys(found)))
 
 

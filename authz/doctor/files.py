@@ -59,6 +59,9 @@ def _policies(settings: Settings) -> Iterator[str]:
 def _keys(settings: Settings) -> list[Path]:
     keys = [settings.pass_key] if settings.pass_key else []
     keys += [settings.daemon_tls.key] if settings.daemon_tls else []
+    audit = settings.audit
+    usual = None if audit.path == "-" else Path(f"{audit.path}.key")
+    keys += [each for each in (audit.digest_key or usual, audit.checkpoint_key) if each]
     listens = settings.proxy.listen if settings.proxy else ()
     return keys + [each.tls.key for each in listens if each.tls]
 

@@ -102,8 +102,7 @@ class CurrentPolicy:
     def _load(self) -> Snapshot:
         self._seen = look(self._reference)
         with aside():
-            bundle = load_bundle(self._reference, guarded=True, advised=False)
-            snapshot = compile_snapshot(bundle)
+            snapshot = compile_snapshot(load_bundle(self._reference, guarded=True, advised=False))
             # INVARIANT: a policy is proved as it stands, whatever is granted meanwhile.
             self._prove(snapshot)
             forget_columns()

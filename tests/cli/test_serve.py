@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 import structlog
 
-from authz.audit.chain import Kind
 from authz.cli import serve
 from authz.cli.main import main
 from tests.builders import DAEMON
@@ -128,8 +127,8 @@ class Site:
 
     def records(self) -> list[dict[str, object]]:
         """Read the decisions of the audit file; a line that is no JSON is an error."""
-        lines = [json.loads(line) for line in self.audit.read_text().splitlines()]
-        return [line for line in lines if line["kind"] == Kind.DECISION]
+        found = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [record for record in found if record["kind"] == "decision"]
 
     def leftovers(self) -> set[str]:
         """Return the sockets that lie about."""

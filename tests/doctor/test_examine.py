@@ -98,8 +98,21 @@ def test_nobody_at_the_address_is_a_finding(tmp_path):
     """With what was tried."""
     found = examine(Setup(f"unix://{tmp_path}/none", folders=()), lambda _: [])
 
-    assert [each.id for each in found] == ["daemon-silent"]
-    assert f"{tmp_path}/none" in found[0].what
+    assert [each.id for each in found] == ["no-gate", "daemon-silent"]
+    assert f"{tmp_path}/none" in found[1].what
+
+
+def test_a_daemon_without_a_gate_is_told(tmp_path):
+    """Unless it asks one whose settings are elsewhere."""
+
+    def found(script):
+        (tmp_path / "d").unlink(missing_ok=True)
+        with scripted(tmp_path / "d", script):
+            setup = Setup(f"unix://{tmp_path}/d", now=lambda: NOW, folders=())
+            return [each.id for each in examine(setup, lambda _: [])]
+
+    assert found(a_script()) == []
+    assert found(a_script() | {"GET /_ping": (200, b"OK")}) == ["no-gate"]
 
 
 def test_a_pass_gets_past_the_policy(tmp_path):

@@ -17,6 +17,7 @@ pass_key = "pass.key"
 socket = "plugin.sock"
 [audit]
 path = "audit.jsonl"
+checkpoint_key = "signer.key"
 [admin]
 address = "unix://{folder}/admin.sock"
 [[proxy.listen]]
@@ -25,7 +26,15 @@ identity = ["certificate"]
 policy = "{policy}"
 tls = {{ certificate = "server.pem", key = "server.key", client_ca = ["ca.pem"] }}
 """
-FILES = ("pass.key", "plugin.sock", "audit.jsonl", "admin.sock", "server.key")
+FILES = (
+    "audit.jsonl.key",
+    "signer.key",
+    "pass.key",
+    "plugin.sock",
+    "audit.jsonl",
+    "admin.sock",
+    "server.key",
+)
 
 
 @pytest.fixture
@@ -62,6 +71,8 @@ def test_closed_files_are_good(service):
         ("policy/policy.csv", 0o666, "policy-writable"),
         ("pass.key", 0o640, "key-open"),
         ("server.key", 0o644, "key-open"),
+        ("audit.jsonl.key", 0o640, "key-open"),
+        ("signer.key", 0o604, "key-open"),
         ("audit.jsonl", 0o644, "audit-open"),
         ("admin.sock", 0o666, "admin-socket-open"),
         ("plugin.sock", 0o660, "plugin-socket-open"),

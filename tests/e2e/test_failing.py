@@ -160,10 +160,19 @@ def test_shadow_mode_lets_through_what_a_policy_denies(daemons):
         never = daemon.docker("create", "-v", "/run/docker/plugins:/x", "busybox", check=False)
         records = gate.denied()
         ready = gate.ask("GET", "/readyz").json()
+        metrics = gate.ask("GET", "/metrics").body.decode()
     assert done.returncode == 0, done.stderr
     assert "dockgate: denied" in never.stderr
-    assert [record["enforced"] for record in records] == [False, True]
+    assert [(each["mode"], each["enforced"]) for each in records] == [
+        ("shadow", False),
+        ("shadow", True),
+    ]
+    assert [each["verdict"] for each in records] == ["deny", "deny"]
+    assert "never" in {fact["verdict"] for fact in records[1]["facts"]}
     assert ready["mode"] == "shadow"
+    assert "dockgate_shadow 1.0" in metrics
+    assert 'effect="deny",enforced="no",reason="rule"} 1.0' in metrics
+    assert "policy.not_enforced" in gate.log.read_text()
 
 
 def test_a_certificate_names_thecaller(daemons, certificates):
