@@ -3,11 +3,11 @@
 import asyncio
 import socket
 import struct
+from dataclasses import dataclass
 
 import pytest
 from structlog.testing import capture_logs
 
-from authz.facts.questions import Topic
 from authz.proxy.listener import log_stream
 from authz.proxy.outcome import MOST_KEPT, End, Flow, Outcome
 from tests.fakes import ScriptedLookups, until
@@ -155,19 +155,31 @@ async def test_a_client_that_breaks_a_tunnel_has_ended_it(tmp_path):
     assert kinds(stage) == [(End.CLIENT, 101)]
 
 
-async def test_a_client_that_goes_while_it_is_judged_was_told_nothing(tmp_path):
-    """It was allowed, and nothing was sent."""
-    lookups = ScriptedLookups(hanging=frozenset({Topic.CONTAINER}))
+async def test_a_connection_that_is_lost_while_it_is_judged_asked_nothing(tmp_path):
+    """It was allowed, and nothing was sent to the daemon."""
+    go = asyncio.Event()
+
+    @dataclass
+    class Waiting(ScriptedLookups):
+        async def answer(self, question):
+            found = await super().answer(question)
+            await go.wait()
+            return found
+
+    lookups = Waiting()
     async with a_stage(tmp_path, lookups=lookups) as stage:
         _, writer = await stage.connect()
         writer.write(b"GET /containers/a/json HTTP/1.1\r\nHost: x\r\n\r\n")
-        await until(lambda: lookups.waiting)
-        lookups.hanging = frozenset()
-        writer.transport.abort()
-        await until(lambda: stage.sink.records)
+        await until(lambda: lookups.asked)
+        next(iter(stage.server._connections)).close()
+        await until(lambda: not stage.server._connections)
+        go.set()
+        await until(lambda: stage.outcomes)
+        writer.close()
 
-    assert stage.sink.records[0].reason.value == "timeout"
-    assert stage.outcomes == []
+    assert stage.sink.records[0].verdict.value == "allow"
+    assert kinds(stage) == [(End.CLIENT, 0)]
+    assert stage.daemon.connections == 0
 
 
 async def test_broken_framing_of_a_stream_is_the_clients_doing(tmp_path):
