@@ -62,10 +62,24 @@ def question(method: str, target: str, body: object = None) -> bytes:
     return head.encode() + written
 
 
+DIFFERENT = 500
+"""Creates of which none is like another: more than are remembered."""
+
+
+def another(number: int) -> dict[str, object]:
+    """Return a create with an image and limits of its own."""
+    host = {**HOST, "Memory": (512 << 20) + number}
+    return {**CREATE, "Image": f"nginx:1.{number}", "Env": [f"A={number}"], "HostConfig": host}
+
+
 LIST = question("GET", "/v1.47/containers/json?all=1")
 PING = question("GET", "/_ping")
 ASKED = {
     "create": [question("POST", "/v1.47/containers/create?name=web", CREATE)],
+    "create, each another": [
+        question("POST", f"/v1.47/containers/create?name=web{n}", another(n))
+        for n in range(DIFFERENT)
+    ],
     "create, look-ups": [question("POST", "/v1.47/containers/create?name=web", BOUND)],
     "list": [LIST],
     "ping": [PING],

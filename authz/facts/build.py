@@ -57,6 +57,8 @@ WEAK_BELOW = (1, 40)
 _CHECKPOINT = re.compile("[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 """What a checkpoint can be called when it is made."""
 
+_USUAL = FactSettings()
+
 _REPEATS = 4
 """How often, on average, one fact may come again before a request counts as too big."""
 
@@ -72,7 +74,7 @@ def describe(
     Raises RefusedError: UNREADABLE_REQUEST for values that no engine reads or
     that engines read differently, RESERVED_LABEL, TOO_MANY_FACTS, MISSING_FACT.
     """
-    return _complete(_walked(request, Known(answers, identity, settings or FactSettings())))
+    return _complete(_walked(request, Known(answers, identity, settings or _USUAL)))
 
 
 def survey(
@@ -86,7 +88,7 @@ def survey(
     Raises RefusedError like :func:`describe`: a request that will be refused
     asks for nothing more.
     """
-    known = Known(answers, identity, settings or FactSettings())
+    known = Known(answers, identity, settings or _USUAL)
     facts = _walked(request, known)
     return tuple(known.pending) or _complete(facts)
 

@@ -59,9 +59,10 @@ class Call(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What is answered, as it goes over the wire."""
+    """What is answered, as it goes over the wire; nothing follows the ``last`` one."""
 
     written: bytes
+    last: bool = False
 
 
 Answering: TypeAlias = Coroutine[Any, Any, Answer]
@@ -74,7 +75,7 @@ def answer(document: bytes, status: HTTPStatus = HTTPStatus.OK, *, last: bool = 
         f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
         f"Content-Length: {len(document)}\r\n{end}\r\n"
     )
-    return Answer(head.encode() + document)
+    return Answer(head.encode() + document, last)
 
 
 class Door(Protocol):
@@ -178,6 +179,8 @@ class Connection(asyncio.Protocol):
                 self._count(len(data))
             self._parser.feed_data(data)
         except (_LongHeadError, HttpParserError, HttpParserUpgrade) as error:
+            if isinstance(error, HttpParserUpgrade):  # it came as a call, without its document
+                self._calls.pop()
             log.warning("plugin.nonsense_received", kind=type(error.__context__ or error).__name__)
             self._break_off(Fault(HTTPStatus.BAD_REQUEST, "is no HTTP"))
             return
@@ -228,12 +231,13 @@ class Connection(asyncio.Protocol):
         while self._calls and self.task is None and not self._full:
             self._take(self._calls.popleft())
         holds = bool(self._calls)
-        if holds is not self._held and self._transport is not None:
+        transport = self._transport
+        if holds is not self._held and transport is not None and not transport.is_closing():
             self._held = holds
             if holds:
-                self._transport.pause_reading()
+                transport.pause_reading()
             else:
-                self._transport.resume_reading()
+                transport.resume_reading()
 
     def _take(self, call: Call) -> None:
         if call.last:
@@ -266,6 +270,9 @@ class Connection(asyncio.Protocol):
         self._write(self._door.failed(error))
 
     def _write(self, found: Answer) -> None:
+        if found.last:
+            self._deaf = True
+            self._calls.clear()
         if self._transport is not None:
             self._transport.write(found.written)
         if self._deaf and not self._calls:

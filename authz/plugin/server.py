@@ -101,11 +101,11 @@ class PluginServer:
             log.warning("plugin.caller_refused", uid=caller)
             return _refusal("only the daemon may ask", HTTPStatus.FORBIDDEN)
         if call.method != "POST":
-            return _refusal("expected a POST", HTTPStatus.METHOD_NOT_ALLOWED)
+            return _refusal("expected a POST", HTTPStatus.METHOD_NOT_ALLOWED, last=True)
         if call.path == REQUEST:
             return self._half(call.fault) if call.fault else self._decide(call.document)
         if call.fault and call.path != RESPONSE:
-            return _refusal(f"this {call.fault.problem}", call.fault.status)
+            return _refusal(f"this {call.fault.problem}", call.fault.status, last=True)
         if call.path == RESPONSE and 0 < len(call.document) <= message_limit(self._max_body):
             asyncio.get_running_loop().call_soon(self._record, call.document)
         return _FIXED.get(call.path, _UNKNOWN)
@@ -113,7 +113,7 @@ class PluginServer:
     def failed(self, error: BaseException) -> Answer:
         """Refuse; the traceback is in the log."""
         log.error("plugin.answer_failed", exc_info=error)
-        return _refusal("a defect of the gate", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return _refusal("a defect of the gate", HTTPStatus.INTERNAL_SERVER_ERROR, last=True)
 
     def _decide(self, document: bytes) -> Answering:
         try:
@@ -140,7 +140,7 @@ class PluginServer:
             late = fault.status is HTTPStatus.REQUEST_TIMEOUT
             reason = Reason.TIMEOUT if late else Reason.UNREADABLE_REQUEST
             refusal = RefusedError(reason, f"plugin message {fault.problem}")
-        return _written(self._runner.refuse(_unread(), refusal), fault.status)
+        return _written(self._runner.refuse(_unread(), refusal), fault.status, last=True)
 
     def _record(self, document: bytes) -> None:
         """Record how a request ended; the answer to the daemon does not wait for it."""
@@ -158,12 +158,15 @@ class PluginServer:
 
 
 async def _written(
-    deciding: Coroutine[Any, Any, Verdict], status: HTTPStatus = HTTPStatus.OK
+    deciding: Coroutine[Any, Any, Verdict],
+    status: HTTPStatus = HTTPStatus.OK,
+    *,
+    last: bool = False,
 ) -> Answer:
     verdict = await deciding
     if verdict.lets_through:  # in shadow mode without a word, too
         return _ALLOWED
-    return answer(write_answer(allow=False, message=verdict.message), status)
+    return answer(write_answer(allow=False, message=verdict.message), status, last=last)
 
 
 def _caller(transport: asyncio.Transport) -> int | None:
@@ -181,9 +184,9 @@ def _unread() -> RawRequest:
     return RawRequest("", "", door=Door.PLUGIN)
 
 
-def _refusal(problem: str, status: HTTPStatus) -> Answer:
+def _refusal(problem: str, status: HTTPStatus, *, last: bool = False) -> Answer:
     document = write_answer(allow=False, message=f"dockgate: refused: {problem}")
-    return answer(document, status, last=True)
+    return answer(document, status, last=last)
 
 
 _ALLOWED = answer(ALLOWED)

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from authz.docker import field_table, fields, gojson, target
+from authz.docker import canonical, field_table, fields, gojson, target
 from authz.facts import mounts, volumes
+
+CACHED = (canonical._asked_once, target._read_once, target._path_once)
 
 
 @contextmanager
@@ -36,11 +38,11 @@ def the_last_member_wins() -> Iterator[None]:
 @contextmanager
 def escapes_are_not_decoded() -> Iterator[None]:
     """Take a path as it is written."""
-    for cached in (target._read_once, target._path_once):
+    for cached in CACHED:
         cached.cache_clear()
     with mock.patch.object(target, "decode", lambda text, _place: text):
         yield
-    for cached in (target._read_once, target._path_once):
+    for cached in CACHED:
         cached.cache_clear()
 
 

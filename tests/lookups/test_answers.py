@@ -56,3 +56,12 @@ async def test_closing_ends_the_connections(lookups):
     await lookups.close()
 
     assert await lookups.answer(Question(Topic.CONTAINER, "x")) == {"Id": "4b"}
+
+
+async def test_what_the_daemon_said_of_itself_is_at_hand(lookups):
+    """Nothing else is."""
+    both = (Question(Topic.DAEMON, ""), Question(Topic.CONTAINER, "x"))
+    for question in both:
+        await lookups.answer(question)
+
+    assert lookups.at_hand(both) == {both[0]: {"Id": "4b"}}

@@ -574,3 +574,16 @@ async def test_few_documents_are_kept(start, monkeypatch):
         await lookups.answer(Question(Topic.CONTAINER, f"c{number}"))
 
     assert list(lookups._read) == ["/containers/c5/json", "/containers/c6/json"]
+
+
+async def test_what_the_daemon_is_stands_at_hand_while_it_is_believed(start):
+    """For who asks for it."""
+    now = 0.0
+    _, lookups = await start(says(200, {"ID": "x"}), clock=lambda: now)
+
+    assert lookups.at_hand((INFO,)) == {}
+    await lookups.answer(INFO)
+    assert lookups.at_hand((WEB, INFO)) == {INFO: {"ID": "x"}}
+    assert lookups.at_hand((WEB,)) == {}
+    now = DAEMON_LASTS
+    assert lookups.at_hand((INFO,)) == {}
