@@ -42,7 +42,7 @@ def test_everything_that_is_set_is_done(tmp_path: Path):
         for number in range(5):
             found.sink.append(a_record(number))
 
-    demands = Demands(key=KEY.public_key(), elsewhere=read(kept))
+    demands = Demands(keys=(KEY.public_key(),), elsewhere=read(kept))
     report = verify(whole([tmp_path / "log" / "audit.jsonl"]), demands)
     assert report.problems == []
     assert report.signed == len(kept.read_text().splitlines()) == 3

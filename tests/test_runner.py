@@ -272,6 +272,33 @@ async def test_actions_and_stages_are_counted(bench):
     assert stages == {"read": 2, "lookup": 1, "judge": 2, "audit": 3}
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0])
+async def test_a_clock_that_jumps_costs_one_look_up_at_most(bench, jump):
+    """A pass of before is no longer good, the next one is; ids go on growing, times are told."""
+    hands = [time.time()]
+    passes = Passes(b"k" * KEY_BYTES, lambda: hands[0])
+    parts = replace(bench().parts, passes=passes, now=lambda: datetime.fromtimestamp(hands[0], UTC))
+    driven = Runner(parts)
+
+    def back(value):
+        return driven.decide(RawRequest("GET", "/info", ((HEADER, value),), door=Door.PLUGIN))
+
+    before = await driven.decide(CREATE)
+    stale = passes.issue("GET", "/info")
+    hands[0] += jump
+    refused = await back(stale)
+    admitted = await back(passes.issue("GET", "/info"))
+    after = await driven.decide(CREATE)
+    driven.close()
+
+    assert (refused.reason, admitted.effect) == (Reason.BAD_CREDENTIAL, Effect.ALLOW)
+    assert (before.effect, after.effect) == (Effect.ALLOW, Effect.ALLOW)
+    assert before.id < refused.id < after.id
+    labels = {"door": "plugin"}
+    spent = parts.metrics.registry.get_sample_value("dockgate_decision_seconds_sum", labels)
+    assert 0 < spent < 60
+
+
 async def test_a_stream_ends_with_the_grant_that_it_needs(tmp_path, bench):
     """What is under way is judged again, with what is granted then."""
     held = Grants()

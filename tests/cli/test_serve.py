@@ -126,7 +126,7 @@ class Site:
         return (self.folder / "log").read_text()
 
     def records(self) -> list[dict[str, object]]:
-        """Read the decisions of the audit file; a line that is no JSON is an error."""
+        """Read the audit file; a line that is no JSON is an error."""
         found = [json.loads(line) for line in self.audit.read_text().splitlines()]
         return [record for record in found if record["kind"] == "decision"]
 

@@ -52,6 +52,8 @@ def test_a_plugin_is_switched_on_and_off(daemons):
 
 def test_a_gate_that_lets_nobody_work_is_not_switched_on(daemons):
     """What it says to a question is tried before the daemon is told."""
+    if daemons.engine.name != "26.1":
+        pytest.skip("one engine is enough: it is not asked")
     daemon = daemons()
     daemon.start()
     before = daemon.config.read_text()

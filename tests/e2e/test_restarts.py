@@ -17,7 +17,7 @@ import pytest
 from tests.e2e.gate import Gate
 from tests.e2e.sandbox import wait_for
 
-RESTARTS = int(os.environ.get("DOCKGATE_RESTARTS", "4"))
+RESTARTS = int(os.environ.get("DOCKGATE_RESTARTS", "3"))
 CALLERS = 2
 
 SERVICE = 'while :; do sh -c "LISTEN_PID=\\$\\$; export LISTEN_PID; exec {command}"; done'
