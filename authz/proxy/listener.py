@@ -30,14 +30,6 @@ from authz.runner import Entrance, Runner
 from authz.wire.evidence import Evidence
 from authz.wire.raw import RawRequest
 
-MOST_CONNECTIONS = 4096
-MOST_OF_ONE = 1024
-"""Connections at once, in all and of one caller: an account, or an address."""
-
-BACKLOG = 1024
-SHUTDOWN_TIME = 3.0
-"""Seconds for what is being answered when the service ends."""
-
 FREED_ONCE = 2 * 1024 * 1024
 """Bytes that are taken and given back at the start.
 
@@ -46,6 +38,14 @@ from the kernel and gives it back each time, until it has once seen a larger
 piece freed (mallopt(3), M_MMAP_THRESHOLD): a third of what a gigabyte costs
 over TLS. It keeps at most twice this size for it.
 """
+
+MOST_CONNECTIONS = 4096
+MOST_OF_ONE = 1024
+"""Connections at once, in all and of one caller: an account, or an address."""
+
+BACKLOG = 1024
+SHUTDOWN_TIME = 3.0
+"""Seconds for what is being answered when the service ends."""
 
 AGAIN = 5.0
 """Seconds after which what is under way is judged again."""
