@@ -20,7 +20,7 @@ import structlog
 from authz import front, gate, keeping
 from authz.admin.server import AdminServer, Duties
 from authz.audit.record import Mode
-from authz.config import Settings, socket_path
+from authz.config import socket_path
 from authz.facts.known import PROTECTED, FactSettings
 from authz.facts.paths import clean
 from authz.front import Front
@@ -49,6 +49,7 @@ from authz.proxy.evidence import Accounts
 from authz.proxy.listener import ProxyServer, Shared
 from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
+from authz.sections import Settings
 
 PLUGIN = "plugin"
 ADMIN = "admin"

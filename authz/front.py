@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
-from authz.config import DaemonTls, Listen, Settings, Tls, socket_path
+from authz.config import socket_path
 from authz.docker.forward import Forward
 from authz.errors import ConfigurationError
 from authz.identity.certificate import Certificate, Revoked, read_revoked
@@ -37,6 +37,7 @@ from authz.proxy.head import Headers
 from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared, log_stream
 from authz.proxy.outcome import Outcome
 from authz.runner import Entrance, Runner
+from authz.sections import DaemonTls, Listen, Settings, Tls
 
 if TYPE_CHECKING:
     from authz.identity import bearer, keys

@@ -17,8 +17,8 @@ from authz.audit.rotation import Retention, Rotation
 from authz.audit.sink import STANDARD_OUTPUT, Custody, Durability, Sink
 from authz.audit.summary import CALLER, Allowance, Summary
 from authz.audit.upkeep import Chores, Elsewhere, Upkeep
-from authz.config import Audit
 from authz.lookups.lookup_pass import load_key
+from authz.sections import Audit
 from authz.sinks.follower import Follower, read_through
 from authz.sinks.streams import Trust
 from authz.sinks.targets import follower

@@ -17,10 +17,10 @@ from structlog.testing import capture_logs
 from authz import app
 from authz.app import ADMIN, PLUGIN, opened, run
 from authz.audit.sink import Sink
-from authz.config import Admin, Audit, Plugin, Settings
 from authz.errors import ConfigurationError, PolicyError
 from authz.facts.known import PROTECTED
 from authz.plugin.activation import activated
+from authz.sections import Admin, Audit, Plugin, Settings
 from tests.fakes import until
 from tests.policies import a_bundle
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from authz.cli.main import COMMANDS
-from authz.config import Settings
 from authz.errors import Reason
 from authz.metrics import Metrics
 from authz.policy.bundle import load_bundle
+from authz.sections import Settings
 from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]

@@ -9,7 +9,6 @@ import trustme
 from structlog.testing import capture_logs
 
 from authz import front
-from authz.config import Listen, Settings
 from authz.docker.forward import Forward, Plan
 from authz.errors import ConfigurationError, PolicyError
 from authz.identity.bearer import Bearer
@@ -24,6 +23,7 @@ from authz.proxy.listener import Shared
 from authz.proxy.outcome import End, Outcome
 from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
+from authz.sections import Listen, Settings
 from tests.fakes import ScriptedLookups, ScriptedSink
 
 JWT = {

@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from authz.audit.reader import read, whole
 from authz.audit.verify import Demands, verify
-from authz.config import Audit, Forwarding
 from authz.errors import ConfigurationError
 from authz.keeping import digest_key, opened, paths
+from authz.sections import Audit, Forwarding
 from tests.audit.test_checkpoint import KEY, PRIVATE
 from tests.audit.test_sink import a_record
 

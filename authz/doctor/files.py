@@ -11,9 +11,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from authz.config import Settings, socket_path
+from authz.config import socket_path
 from authz.doctor.finding import Finding, Weight
 from authz.policy.ownership import exposed
+from authz.sections import Settings
 
 PLUGIN_FOLDERS = (
     Path("/run/docker/plugins"),

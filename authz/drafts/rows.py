@@ -20,8 +20,10 @@ from authz.policy.source import Source
 from authz.policy.subject import ANYBODY
 from authz.policy.vocabulary import vocabulary
 
-HIDDEN: Final = re.compile(r"digest:[0-9a-f]{16}")
-"""What stands in a record for a value that nobody may read there."""
+HIDDEN: Final = re.compile(
+    r"\.\.\.\(\d+ characters, digest:[0-9a-f]{16}\)|digest:[0-9a-f]{16}", re.ASCII
+)
+"""What stands in a record for a value that nobody may read there, or for the rest of a long one."""
 
 LONGEST: Final = 3000
 """Characters of a fact column; the line of a row must not exceed 4,096 bytes."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from authz.config import Settings
 from authz.errors import ConfigurationError
 from authz.install import units
 from authz.install.plugin import Wish, prepare
 from authz.install.site import Site
 from authz.install.trial import Trial
+from authz.sections import Settings
 
 CONFIG = Path("/etc/dockgate-proxy/dockgate.toml")
 UNIT = "dockgate-proxy.service"

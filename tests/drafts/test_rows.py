@@ -23,6 +23,7 @@ from authz.policy.row_check import pattern_of
         ("{name}", "?name?"),
         ("unknown", "unknown"),
         ("o=password=digest:0123456789abcdef", "o=password=**"),
+        ("net...(2048 characters, digest:0123456789abcdef)", "net**"),
         ("a\u202eb", "a?b"),
     ],
 )
