@@ -10,7 +10,7 @@ import asyncio
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -107,8 +107,7 @@ async def run(ground: Ground) -> None:
     metrics = Metrics()
     mode = Mode(settings.mode)
     protected = _protected(settings, ground.front.paths)
-    pin_images = settings.proxy is not None and settings.proxy.pin_images
-    limits = gate.Limits(facts=FactSettings(protected=protected), pin_images=pin_images)
+    limits = _limits(settings, FactSettings(protected=protected))
     outward = ground.front.daemon_tls
     asked = DaemonLookups(settings.daemon, ground.passes, tls=outward)
     cache = Cache(asked) if settings.proxy and settings.proxy.cache else None
@@ -157,6 +156,14 @@ async def run(ground: Ground) -> None:
         daemon.close()
         await lookups.close()
         runner.close()
+
+
+def _limits(settings: Settings, facts: FactSettings) -> gate.Limits:
+    """Return what the gate reads, and what the proxy changes where that is wanted."""
+    if settings.proxy is None:
+        return gate.Limits(facts=facts)
+    proxied = replace(facts, labels=settings.proxy.owner_labels)
+    return gate.Limits(facts=facts, pin_images=settings.proxy.pin_images, proxied=proxied)
 
 
 def _granting(ground: Ground, operator: Operator, metrics: Metrics) -> Granting:

@@ -25,6 +25,7 @@ from authz.errors import Reason, RefusedError
 from authz.facts import build
 from authz.facts.facts import Facts
 from authz.facts.known import FactSettings
+from authz.facts.marks import marks
 from authz.facts.pins import pins
 from authz.facts.questions import Answers, Question
 from authz.identity.chain import Method, identify
@@ -39,12 +40,19 @@ from authz.wire.raw import Door, RawRequest
 class Limits:
     """What the gate is ready to read, and how it sends on. ``max_body`` counts decoded bytes.
 
-    ``pin_images`` says that a create is sent on with the id of the image that was judged.
+    ``pin_images`` says that a create is sent on with the id of the image that was
+    judged. ``proxied`` are the settings of facts behind a door that writes
+    requests anew, where they are others.
     """
 
     max_body: int = 256 * 1024
     facts: FactSettings = field(default_factory=FactSettings)
     pin_images: bool = False
+    proxied: FactSettings | None = None
+
+    def facts_of(self, door: Door) -> FactSettings:
+        """Return the settings of facts for a door."""
+        return self.proxied if self.proxied and door is Door.PROXY else self.facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +225,16 @@ def prepare(
 def forward(prepared: Prepared, answers: Answers) -> Forward | None:
     """Return what to send on if the request is let through; None where a door changes nothing.
 
-    What was judged by an answer goes on by its id, where the daemon takes one.
+    What was judged by an answer goes on by its id, where the daemon takes one;
+    what is created says whose it is, where that is wanted.
     Raises RefusedError where an answer has none.
     """
     if prepared.raw.door is not Door.PROXY:
         return None
-    found = pins(prepared.request, answers, images=prepared.limits.pin_images)
-    return written(prepared.raw, prepared.request, found)
+    request, limits = prepared.request, prepared.limits
+    found = pins(request, answers, images=limits.pin_images)
+    labels = marks(request, prepared.identity, limits.facts_of(Door.PROXY))
+    return written(prepared.raw, request, replace(found, body=(*found.body, *labels)))
 
 
 def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]:
@@ -233,7 +244,8 @@ def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]
     that its volumes. The caller asks again until nothing is left. Raises
     RefusedError where it cannot be told.
     """
-    return build.survey(prepared.request, prepared.identity, answers, prepared.limits.facts)
+    settings = prepared.limits.facts_of(prepared.raw.door)
+    return build.survey(prepared.request, prepared.identity, answers, settings)
 
 
 def describe(prepared: Prepared, answers: Answers) -> Facts:
@@ -241,7 +253,8 @@ def describe(prepared: Prepared, answers: Answers) -> Facts:
 
     Raises RefusedError where it cannot be told.
     """
-    return build.describe(prepared.request, prepared.identity, answers, prepared.limits.facts)
+    settings = prepared.limits.facts_of(prepared.raw.door)
+    return build.describe(prepared.request, prepared.identity, answers, settings)
 
 
 def context(prepared: Prepared, facts: Facts, now: datetime) -> dict[str, str]:

@@ -152,6 +152,8 @@ class Proxy(Section):
     """Keep answers of the daemon for as long as its events allow."""
     pin_images: bool = False
     """Create containers by the image id that was judged, whatever its tag means by then."""
+    owner_labels: bool = False
+    """Write into what is created whose it is, so that ``on:own`` can be told later."""
 
 
 class DaemonTls(Section):

@@ -1,5 +1,6 @@
 """The gate as plain functions: what a request becomes, and how it ends."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,8 +10,9 @@ from authz import gate
 from authz.audit.record import Mode
 from authz.audit.redaction import Redaction
 from authz.errors import Reason, RefusedError
+from authz.facts.known import FactSettings
 from authz.identity.chain import anonymous, assumed
-from authz.identity.identity import Identity
+from authz.identity.identity import Identity, Proof
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
 from authz.policy.snapshot import compile_snapshot
@@ -199,6 +201,21 @@ def test_images_are_pinned_by_a_setting(snapshot):
 
     assert gate.forward(prepared, found).body == b'{"Image":"nginx"}'
     assert gate.forward(pinning, found).body == b'{"Image":"sha256:%s"}' % (b"1c" * 32)
+
+
+def test_owners_are_written_by_a_setting_of_the_proxy(snapshot):
+    """The plugin's door changes nothing, so its facts stay as strict."""
+    raw = RawRequest("POST", "/volumes/create", JSON, b'{"Name":"x"}', door=Door.PROXY)
+    limits = gate.Limits(proxied=FactSettings(labels=True))
+    who = replace(ALICE, proof=Proof.PEER)
+    prepared = gate.prepare(raw, who, snapshot, limits)
+
+    written = gate.forward(prepared, {}).body
+
+    labels = {"dockgate.owner": ALICE.subject, "dockgate.tenant": ALICE.tenant}
+    assert json.loads(written) == {"Name": "x", "Labels": labels}
+    assert not limits.facts_of(Door.PLUGIN).labels
+    assert gate.forward(gate.prepare(raw, who, snapshot), {}).body == raw.body
 
 
 def test_what_is_denied_is_not_sent_on(snapshot):

@@ -179,14 +179,14 @@ def _body(raw: RawRequest, request: ApiRequest, pins: Pins) -> bytes:
 
 
 def _edited(document: Any, place: Sequence[str], value: str | list[str]) -> Any:  # noqa: ANN401  any JSON
-    """Return a document with one member changed, which may be spelt as the client did."""
+    """Return a document with one member changed, which may be spelt as the client did, or added."""
     if not place:
         return value
+    members = document if isinstance(document, dict) else {}
     wanted = fold(place[0])
-    return {
-        name: _edited(inner, place[1:], value) if fold(name) == wanted else inner
-        for name, inner in document.items()
-    }
+    spelt = [name for name in members if fold(name) == wanted] or [place[0]]
+    changed = {name: _edited(members.get(name), place[1:], value) for name in spelt}
+    return {**members, **changed}
 
 
 def _headers(operation: Operation, headers: Sequence[tuple[str, str]]) -> Headers:

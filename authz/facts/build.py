@@ -30,6 +30,7 @@ from authz.facts.known import UNKNOWN, FactSettings, Known
 from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
 from authz.facts.logins import login_facts
+from authz.facts.marks import marked
 from authz.facts.members import Document, table, tables, text, unreadable
 from authz.facts.networks import connection_facts, network_create_facts
 from authz.facts.objects import labels_of, object_facts, target_container
@@ -154,7 +155,8 @@ def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
     for mount in tables(table(body, "HostConfig"), "Mounts"):
         check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
     image = known.document(Topic.IMAGE, text(body, "Image")) if text(body, "Image") else None
-    if image is not None:  # a container inherits what its image carries
+    # A container inherits what its image carries, unless it is written over.
+    if image is not None and not marked(known.identity, known.settings):
         check_labels(labels_of(Topic.IMAGE, image), "the image")
     yield from create_facts(body, known, version=request.version)
 

@@ -46,13 +46,15 @@ class FactSettings:
     """What the configuration says about the description of requests.
 
     ``protected`` paths are cleaned and absolute. ``max_facts`` bounds the facts of
-    one request.
+    one request. ``labels`` says that the door writes the labels of owner and
+    tenant into what is created, over those that an image carries.
     """
 
     protected: tuple[str, ...] = PROTECTED
     owner_label: str = "dockgate.owner"
     tenant_label: str = "dockgate.tenant"
     max_facts: int = 2000
+    labels: bool = False
 
 
 NOBODY = Identity("user:nobody")

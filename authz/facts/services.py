@@ -7,7 +7,7 @@ named here; whose they are is known by ``objects``.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from authz.docker.request import ApiRequest
 from authz.facts import defaults
@@ -57,6 +57,7 @@ _CONTAINER = "container"
 _LIMITS = frozenset({"mem.limit", "mem.swap", "cpu.limit", "pids.limit"})
 """The limits that a service can set; its tasks have the others by default."""
 
+_NOTHING: Mapping[str, str] = {}
 _RESTART = {"": "always", "any": "always", "none": "no", "on-failure": "on-failure"}
 _PUBLISH = frozenset({"", "ingress", "host"})
 _RELATION = re.compile(r"\s*([=!]=)\s*")
@@ -77,8 +78,10 @@ def service_update_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     """
     body: Document = request.body or {}
     service = known.document(Topic.SERVICE, request.path["id"])
-    check_new_labels(texts(body, "Labels"), texts(table(service or {}, "Spec"), "Labels"), "Labels")
-    yield from _service(body, known, request.version)
+    spec = table(service or {}, "Spec")
+    check_new_labels(texts(body, "Labels"), texts(spec, "Labels"), "Labels")
+    container = table(table(spec, "TaskTemplate"), "ContainerSpec")
+    yield from _service(body, known, request.version, kept=texts(container, "Labels"))
     previous = rolled_back(request, known)
     if previous is None:
         return
@@ -106,11 +109,18 @@ def attachments(body: Document) -> list[Document]:
 
 
 def _service(
-    body: Document, known: Known, version: Version, *, stored: bool = False
+    body: Document,
+    known: Known,
+    version: Version,
+    *,
+    stored: bool = False,
+    kept: Mapping[str, str] = _NOTHING,
 ) -> Iterator[Fact]:
+    """Describe a definition; ``kept`` labels are those that its containers have already."""
     task = table(body, "TaskTemplate")
     yield from _runtime(task)
     if task.get("ContainerSpec") is not None:
+        _check_labels(table(task, "ContainerSpec"), known, stored=stored, kept=kept)
         yield from _container(task, known, version, stored=stored)
     yield from _networks(body, known)
     yield from _plugin(table(task, "PluginSpec"), known)
@@ -136,7 +146,6 @@ def _runtime(task: Document) -> Iterator[Fact]:
 
 def _container(task: Document, known: Known, version: Version, *, stored: bool) -> Iterator[Fact]:
     spec = table(task, "ContainerSpec")
-    _check_labels(spec, known, stored=stored)
     config = container_config(spec)
     host = container_host(task, version, stored=stored)
     yield from created_from(text(spec, "Image"), known)
@@ -158,11 +167,11 @@ def _container(task: Document, known: Known, version: Version, *, stored: bool) 
     yield from _references(spec, known)
 
 
-def _check_labels(spec: Document, known: Known, *, stored: bool) -> None:
+def _check_labels(spec: Document, known: Known, *, stored: bool, kept: Mapping[str, str]) -> None:
     """Refuse reserved labels on containers and volumes; what is stored was judged then."""
     if stored:
         return
-    check_labels(texts(spec, "Labels"), "ContainerSpec.Labels")
+    check_new_labels(texts(spec, "Labels"), kept, "ContainerSpec.Labels")
     for mount in tables(spec, "Mounts"):
         check_labels(texts(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
     image = known.document(Topic.IMAGE, text(spec, "Image")) if text(spec, "Image") else None

@@ -169,6 +169,17 @@ def test_pins_take_the_place_of_names():
     assert found.target == "/v1.41/containers/0f/json?size=1"
 
 
+@pytest.mark.parametrize("labels", ["", ',"Labels":null', ',"labels":{}'])
+def test_an_edit_adds_what_is_not_there(labels):
+    """In a document that was read, and in one that goes along as it came."""
+    edit = Edit(("Labels", "a"), "b")
+    for unknown in ("", ',"New":1'):
+        raw = a_raw_request(body=f'{{"Image":"x"{labels}{unknown}}}'.encode())
+        written = json.loads(forward(raw, canonical(raw), Pins(body=(edit,))).body)
+        found = {name.lower(): value for name, value in written.items()}
+        assert (found["image"], found["labels"], len(found)) == ("x", {"a": "b"}, 2 + bool(unknown))
+
+
 def test_pins_find_members_that_go_along_as_they_were_spelt():
     """With an admitted unknown member the client's own document is sent on."""
     body = b'{"IMAGE":"a","hostconfig":{"VolumeSFrom":["a:ro"],"New":1},"Image2":"a"}'

@@ -441,6 +441,35 @@ def test_images_can_be_pinned(daemons, certificates):
         front.close()
 
 
+def test_what_is_created_says_whose_it_is(daemons, certificates):
+    """Where that is wanted; a commit carries the labels, and the next create writes over them."""
+    daemon = daemons()
+    daemon.start()
+    front = Front(daemon, certificates)
+    settings = front.settings.read_text()
+    front.settings.write_text(settings + "[proxy]\nowner_labels = true\n")
+    owner = '{{index .%sLabels "dockgate.owner"}}'
+    try:
+        with front:
+            front.docker("certificate", "create", "--name", "hers", "busybox", "true")
+            front.docker("certificate", "volume", "create", "data")
+            front.docker("certificate", "network", "create", "back")
+            front.docker("certificate", "commit", "hers", "saved")
+            front.docker("jwt", "create", "--name", "again", "saved", "true")
+            found = [
+                inspected(front, name, owner % place)
+                for name, place in (("hers", "Config."), ("data", ""), ("back", ""))
+            ]
+            assert found == ["cert:alice"] * 3
+            assert inspected(front, "again", owner % "Config.") == "token:alice"
+            own = front.docker(
+                "unix", "create", "--label", "dockgate.owner=x", "busybox", check=False
+            )
+            assert "label" in own.stderr
+    finally:
+        front.close()
+
+
 def test_a_swarms_objects_do_the_same_by_id(daemons, certificates):
     """Services, secrets, configs, nodes, and a network that a container joins."""
     daemon = daemons()

@@ -421,6 +421,17 @@ def test_reserved_labels_are_refused(spec, body):
     assert refusal(spec, body).reason is Reason.RESERVED_LABEL
 
 
+def test_an_update_sends_back_the_labels_that_are_there():
+    """On the service and on its containers; others of their kind are refused."""
+    spec = {"Image": "nginx", "Labels": RESERVED}
+    body = {"Labels": RESERVED, "TaskTemplate": {"ContainerSpec": spec}}
+    other = {**body, "TaskTemplate": {"ContainerSpec": {**spec, "Labels": {"dockgate.owner": "x"}}}}
+
+    assert "image:docker.io/library/nginx" in words(update(body, service={"Spec": body}))
+    with pytest.raises(RefusedError, match=r"ContainerSpec\.Labels"):
+        update(other, service={"Spec": body})
+
+
 def test_reserved_labels_of_an_image_are_refused():
     """Its containers would carry them."""
     known = a_known(image={"nginx": {"Config": {"Labels": RESERVED}}})
