@@ -195,19 +195,21 @@ class Operator:
             if version:
                 break
             await asyncio.sleep(EVERY)
+        self._up = True
+        self._metrics.daemon_up.set(1)
         log.info("engine.seen", version=version)
         if warning := engine_warning(version):
             log.warning("engine.not_guarded", problem=warning)
 
     async def watch_daemon(self) -> None:
-        """Take note of whether the daemon answers, until cancelled."""
+        """Take note of whether the daemon still answers, until cancelled."""
         while True:
+            await asyncio.sleep(PULSE)
             version, unreached = await self._engine()
             self._metrics.daemon_up.set(1 if version else 0)
             up, self._up = self._up, bool(version)
             if up and not version:
                 log.warning("engine.lost", problem=unreached)
-            await asyncio.sleep(PULSE)
 
     async def _engine(self) -> tuple[str, str]:
         """Return the engine's version, or why it is not known."""

@@ -18,6 +18,7 @@ from authz.identity.peercred import peer
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
 from authz.policy.current import CurrentPolicy
+from authz.policy.grants import Grants
 from authz.proxy.evidence import Accounts
 from authz.proxy.listener import Shared
 from authz.proxy.outcome import End, Outcome
@@ -116,6 +117,15 @@ def test_each_listener_has_methods_policy_and_tenant_of_its_own(tmp_path, policy
         with pytest.raises(ConfigurationError):
             opened.renew()
         assert opened.opened[1].tls() is after
+
+
+def test_grants_lie_over_the_policy_of_every_listener(policy, tmp_path):
+    """Whoever is let through somewhere is known by name, not by where he comes in."""
+    held = Grants()
+    own = {"address": f"unix://{tmp_path}/p.sock", "identity": ["peer"]}
+    said = settings({**own, "policy": "builtin:read-only"})
+    with front.opened(said, policy, grants=held) as opened:
+        assert opened.further[0].snapshot.grants is held
 
 
 def test_a_revocation_list_is_read_again(policy, files, tmp_path):

@@ -410,11 +410,12 @@ async def test_whether_the_daemon_answers_is_measured(site, monkeypatch):
     found = site()
     value = found.metrics.registry.get_sample_value
     with capture_logs() as logs:
+        await found.operator.watch_engine()
+        assert value("dockgate_daemon_up") == 1
         watching = asyncio.create_task(found.operator.watch_daemon())
-        await until(lambda: value("dockgate_daemon_up") == 1)
         found.lookups.script = {INFO: LookupFailedError("gone")}
         await until(lambda: value("dockgate_daemon_up") == 0)
         await asyncio.sleep(0.01)
         watching.cancel()
 
-    assert [each["event"] for each in logs] == ["engine.lost"]
+    assert [each["event"] for each in logs] == ["engine.seen", "engine.lost"]
