@@ -42,6 +42,10 @@ class Sink(Protocol):
         """Whether it has to be called in a thread."""
 
     @property
+    def quick(self) -> bool:
+        """Whether of all its calls only ``commit`` has to be."""
+
+    @property
     def problem(self) -> str:
         """Why nothing can be written."""
 
@@ -158,9 +162,9 @@ class Recorder:
         """Write, in a thread where that can wait for a disk.
 
         INVARIANT: whoever is cancelled while he waits leaves the record to be
-        written. One that is too late is not written any more if the thread has
-        not begun with it; else the file may tell of a decision that was
-        refused, never the other way round. While one hangs, none is queued
+        written. One that is too late is not written any more if nobody has
+        begun with it; else the file may tell of a decision that was refused,
+        never the other way round. While one hangs, none is queued
         behind it.
         """
         if not self._sink.blocking:
@@ -171,6 +175,9 @@ class Recorder:
         if len(self._waiting) >= MOST_WAITING:
             raise AuditUnavailableError("too many records wait to be written")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self._sink.quick:  # then the thread has nothing to do but to sync
+            put()
+            put = _nothing
         wanted = _Wanted(put, done)
         self._hand_over(wanted)
         done.add_done_callback(_retrieve)
@@ -219,6 +226,10 @@ class Recorder:
     def _tell_unrecorded(self) -> None:
         count, self._unrecorded = self._unrecorded, 0
         self.tell(Kind.UNRECORDED, {"since": self._unrecorded_since, "count": count})
+
+
+def _nothing() -> None:
+    """Do what is left to do of a record that is written already."""
 
 
 def _raised(act: Callable[[], None]) -> BaseException | None:

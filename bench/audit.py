@@ -45,6 +45,7 @@ class Nowhere:
     """A sink that keeps nothing: the yardstick. No setting leads here."""
 
     blocking = False
+    quick = True
     problem = ""
     path = Path("/nowhere/audit.jsonl")
 

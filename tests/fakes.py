@@ -69,6 +69,8 @@ class ScriptedSink:
     threads: list[str] = field(default_factory=list)
     notes: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
     commits: int = 0
+    quick: bool = False
+    syncing: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         """Write at once, unless a test holds it up."""
@@ -95,7 +97,10 @@ class ScriptedSink:
         self.notes.append((kind, members))
 
     def commit(self) -> None:
-        """Count."""
+        """Count, when it may."""
+        self.syncing.set()
+        if not self.go.wait(10):
+            raise AuditUnavailableError("the test let go of nothing")
         self.commits += 1
 
     def close(self) -> None:

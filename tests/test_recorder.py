@@ -4,6 +4,7 @@ What becomes of the decision is in test_runner.py.
 """
 
 import asyncio
+import threading
 from dataclasses import replace
 
 import pytest
@@ -45,6 +46,24 @@ async def test_many_share_one_sync(made):
     await asyncio.gather(*writing)
 
     assert [record.id for record in sink.records] == [f"id-{number}" for number in range(50)]
+    assert sink.commits == 2
+
+
+async def test_a_file_is_written_at_once_and_synced_in_the_thread(made):
+    """Only the disk is waited for, by all that came in meanwhile together."""
+    sink = ScriptedSink(blocking=True, quick=True)
+    one = made(sink)
+    sink.go = threading.Event()
+    sink.append = sink.records.append
+    writing = [asyncio.create_task(one.write(a_record(0)))]
+    await until(sink.syncing.is_set)
+    writing += [asyncio.create_task(one.write(a_record(number))) for number in range(1, 50)]
+    await asyncio.sleep(0.02)
+    early = (len(sink.records), [task.done() for task in writing].count(True))
+    sink.go.set()
+    await asyncio.gather(*writing)
+
+    assert early == (50, 0)
     assert sink.commits == 2
 
 

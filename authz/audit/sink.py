@@ -110,6 +110,11 @@ class Sink:
         return self._file is None or self._custody.durability is Durability.FSYNC
 
     @property
+    def quick(self) -> bool:
+        """Whether ``append`` by itself waits for nobody: a file's page cache is not waited for."""
+        return self._file is not None
+
+    @property
     def problem(self) -> str:
         """Why nothing can be written; empty where it can."""
         failure = self._failure
