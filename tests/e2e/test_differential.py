@@ -16,7 +16,9 @@ from tests.differential.stage import Stage
 from tests.differential.trial import Trials
 from tests.e2e.daemon import Dockerd
 
-SEED = 3
+SEED = 7
+"""A seed without a driver whose name is broken, for which the daemon looks 15 s."""
+
 SLICE = 10
 """Seconds for each slice; a busy machine gets less far."""
 
