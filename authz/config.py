@@ -52,6 +52,21 @@ class Plugin(Section):
     socket: Path = Path("/run/docker/plugins/dockgate.sock")
 
 
+class Forwarding(Section):
+    """``[[audit.forward]]``: somebody to whom the lines of the audit are sent as well."""
+
+    to: str
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_both(self) -> Self:
+        if (self.certificate is None) is not (self.key is None):
+            raise ValueError("has one of certificate and key; expected both, or none")
+        return self
+
+
 class Audit(Section):
     """``[audit]``: where every decision is written, how durably, and what is kept."""
 
@@ -74,6 +89,13 @@ class Audit(Section):
     keep_files: int = Field(default=0, ge=0)
     keep_days: float = Field(default=0, ge=0)
     keep_mib: int = Field(default=0, ge=0)
+    forward: list[Forwarding] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _has_a_file(self) -> Self:
+        if self.path == "-" and self.forward:
+            raise ValueError("has forward and no file; expected a path, from which it is sent")
+        return self
 
 
 class Admin(Section):
@@ -324,6 +346,16 @@ def _absolute_audit(audit: Audit, start: Path) -> Audit:
     }
     if audit.path != "-":
         update["path"] = str(start / audit.path)
+    update["forward"] = [
+        each.model_copy(
+            update={
+                name: start / path
+                for name in ("ca", "certificate", "key")
+                if (path := getattr(each, name)) is not None
+            }
+        )
+        for each in audit.forward
+    ]
     return audit.model_copy(update=update)
 
 

@@ -19,6 +19,9 @@ from authz.audit.summary import CALLER, Allowance, Summary
 from authz.audit.upkeep import Chores, Elsewhere, Upkeep
 from authz.config import Audit
 from authz.lookups.lookup_pass import load_key
+from authz.sinks.follower import Follower, read_through
+from authz.sinks.streams import Trust
+from authz.sinks.targets import follower
 
 HOUR = 3600.0
 MIB = 1024 * 1024
@@ -38,12 +41,16 @@ class Kept:
 @contextmanager
 def opened(audit: Audit) -> Iterator[Kept]:
     """Open the audit and look after it; close it whatever happens. Raises ConfigurationError."""
-    redaction = Redaction(load_key(digest_key(audit)))
     elsewhere = Elsewhere(audit.checkpoints) if audit.checkpoints else None
     sink = Sink(audit.path, _custody(audit, elsewhere))
-    upkeep = Upkeep(sink, _chores(audit, elsewhere))
-    upkeep.start()
+    followers: list[Follower] = []
+    upkeep = Upkeep(sink, _chores(audit, elsewhere, followers))
     try:
+        followers += _followers(audit)
+        redaction = Redaction(load_key(digest_key(audit)))  # the sink has made the folder
+        upkeep.start()
+        for each in followers:
+            each.start(sink.count)
         caller = Allowance(audit.most_refusals, CALLER.burst)
         yield Kept(
             sink,
@@ -54,6 +61,8 @@ def opened(audit: Audit) -> Iterator[Kept]:
         )
     finally:
         upkeep.stop()
+        for each in followers:
+            each.stop()
 
 
 def digest_key(audit: Audit) -> Path | None:
@@ -85,11 +94,20 @@ def _custody(audit: Audit, elsewhere: Elsewhere | None) -> Custody:
     )
 
 
-def _chores(audit: Audit, elsewhere: Elsewhere | None) -> Chores:
+def _followers(audit: Audit) -> list[Follower]:
+    path = Path(audit.path)
+    return [
+        follower(path, each.to, Trust(each.ca, each.certificate, each.key))
+        for each in audit.forward
+    ]
+
+
+def _chores(audit: Audit, elsewhere: Elsewhere | None, followers: list[Follower]) -> Chores:
     interval = audit.interval_ms / 1000 if audit.durability == "interval" else 0
     return Chores(
         compress=audit.compress,
         keep=Retention(audit.keep_files, audit.keep_days, audit.keep_mib * MIB),
         sync_every=interval,
         elsewhere=elsewhere,
+        read_through=read_through(followers),
     )

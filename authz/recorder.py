@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,9 @@ from authz.errors import AuditUnavailableError
 
 MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
+
+LAST_MOMENT = 1.0
+"""Seconds that the end waits for what is being written."""
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +85,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._waiting: list[_Wanted] = []
         self._draining = False
+        self._job: Future[None] | None = None
         self._late: _Wanted | None = None
         self._summing: asyncio.TimerHandle | None = None
         self._unrecorded = 0
@@ -91,9 +95,8 @@ class Recorder:
     @property
     def problem(self) -> str:
         """Why records cannot be written now; empty where they can."""
-        late = self._late
-        if late is not None and late.finished:
-            self._late, self._problem = None, ""
+        if not self._draining:  # nothing hangs any more; the rest is for the sink to know
+            self._problem = ""
         return self._sink.problem or self._problem
 
     async def write(self, record: AuditRecord) -> None:
@@ -139,6 +142,8 @@ class Recorder:
             self._summing.cancel()
         self._sum_up()
         self._writer.shutdown(wait=False)
+        if self._job is not None:
+            wait({self._job}, timeout=LAST_MOMENT)
 
     async def _append(self, put: Callable[[], None]) -> None:
         """Write, in a thread where that can wait for a disk.
@@ -173,7 +178,7 @@ class Recorder:
             self._waiting.append(wanted)
             begin, self._draining = not self._draining, True
         if begin:
-            self._writer.submit(self._drain, asyncio.get_running_loop())
+            self._job = self._writer.submit(self._drain, asyncio.get_running_loop())
 
     def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
         """Write all that waits, and sync it together; again and again until nothing waits."""

@@ -108,10 +108,23 @@ async def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, o
             if name == OFF:
                 arguments = ["bench.audit", "--serve-without", str(config)]
             pids[name] = started.enter_context(_started(*arguments)).pid
-            await _until(config.parent / "plugin.sock")
+            await _listens(config.parent / "plugin.sock")
             await _asked(config.parent / "plugin.sock", [LIST], 500, options.connections)
         turns = [await _turn(root, pids, options) for _ in range(options.turns)]
     return [_summed_up(name, turns) for name in SETTINGS]
+
+
+async def _listens(path: Path) -> None:
+    """Wait until somebody accepts connections: a path is there before that."""
+    await _until(path)
+    for _ in range(500):
+        try:
+            _, writer = await asyncio.open_unix_connection(str(path))
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
 
 
 async def _turn(

@@ -68,12 +68,16 @@ class ScriptedSink:
     records: list[AuditRecord] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
     notes: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
-    problem: str = ""
     commits: int = 0
 
     def __post_init__(self) -> None:
         """Write at once, unless a test holds it up."""
         self.go.set()
+
+    @property
+    def problem(self) -> str:
+        """Say why nothing can be written."""
+        return str(self.fault) if isinstance(self.fault, AuditUnavailableError) else ""
 
     def append(self, record: AuditRecord) -> None:
         """Keep a record, when it may."""

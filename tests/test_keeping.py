@@ -17,8 +17,8 @@ from tests.audit.test_sink import a_record
 
 
 def settings(folder: Path, **changes: object) -> Audit:
-    """Return settings whose file is in a folder."""
-    return Audit(path=str(folder / "audit.jsonl"), **changes)
+    """Return settings whose file is in a folder that may have to be made."""
+    return Audit(path=str(folder / "log" / "audit.jsonl"), **changes)
 
 
 def test_everything_that_is_set_is_done(tmp_path: Path):
@@ -42,8 +42,8 @@ def test_everything_that_is_set_is_done(tmp_path: Path):
         for number in range(5):
             found.sink.append(a_record(number))
 
-    demands = Demands(key=KEY.public_key(), elsewhere=read(kept))
-    report = verify(whole([tmp_path / "audit.jsonl"]), demands)
+    demands = Demands(keys=(KEY.public_key(),), elsewhere=read(kept))
+    report = verify(whole([tmp_path / "log" / "audit.jsonl"]), demands)
     assert report.problems == []
     assert report.signed == len(kept.read_text().splitlines()) == 3
     assert (found.allow_reads, found.outcomes) == (True, False)
@@ -56,7 +56,7 @@ def test_the_key_of_digests_is_made_beside_the_file(tmp_path: Path):
         with opened(settings(tmp_path)) as found:
             digests.append(found.redaction.digest("hunter2"))
 
-    key = tmp_path / "audit.jsonl.key"
+    key = tmp_path / "log" / "audit.jsonl.key"
     assert digests[0] == digests[1]
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
 
@@ -76,7 +76,7 @@ def test_no_container_may_reach_it(tmp_path: Path):
         settings(tmp_path, digest_key=Path("/a"), checkpoint_key=Path("/b"), checkpoints=Path("/c"))
     )
 
-    assert found == (tmp_path, Path("/a"), Path("/b"), Path("/c"))
+    assert found == (tmp_path / "log", Path("/a"), Path("/b"), Path("/c"))
 
 
 def test_a_key_that_is_none_opens_nothing(tmp_path: Path):
@@ -86,17 +86,17 @@ def test_a_key_that_is_none_opens_nothing(tmp_path: Path):
         opened(settings(tmp_path, checkpoint_key=tmp_path / "none")),
     ):
         pass
-    assert not (tmp_path / "audit.jsonl").exists()
+    assert not (tmp_path / "log" / "audit.jsonl").exists()
 
 
 def test_a_start_after_a_crash_is_on_the_record(tmp_path: Path):
     """At once, before anybody asks."""
     with opened(settings(tmp_path)) as found:
         found.sink.append(a_record(1))
-    with (tmp_path / "audit.jsonl").open("ab") as file:
+    with (tmp_path / "log" / "audit.jsonl").open("ab") as file:
         file.write(b'{"seq"')
 
     with capture_logs(), opened(settings(tmp_path)):
-        last = json.loads((tmp_path / "audit.jsonl").read_text().splitlines()[-2])
+        last = json.loads((tmp_path / "log" / "audit.jsonl").read_text().splitlines()[-2])
 
     assert (last["kind"], last["torn"]["bytes"]) == ("started", 6)

@@ -53,7 +53,8 @@ async def test_a_sync_that_fails_fails_all_that_wait_for_it(made):
     sink = ScriptedSink(blocking=True)
 
     def failing():
-        raise AuditUnavailableError("cannot be synced")
+        sink.fault = AuditUnavailableError("cannot be synced")
+        raise sink.fault
 
     sink.commit = failing
     one = made(sink)
@@ -148,3 +149,15 @@ async def test_a_loop_that_has_ended_is_not_told(made):
     one._drain(closed)
 
     assert len(sink.records) == 1
+
+
+async def test_the_end_waits_for_what_is_written(made):
+    """A summary is not lost because it comes last."""
+    sink = ScriptedSink(blocking=True)
+    one = made(sink)
+    for _ in range(101):
+        await one.write(a_record(1))
+
+    one.close()
+
+    assert [kind for kind, _ in sink.notes] == [Kind.SUMMARY]

@@ -7,8 +7,10 @@ wrong with it, not to be stopped by it. It holds one line at a time.
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from gzip import GzipFile
 from pathlib import Path
@@ -20,6 +22,8 @@ from authz.errors import ConfigurationError
 
 LONGEST_LINE = 4 * 1024 * 1024
 """Bytes of a line that is read; a longer one is no record."""
+
+_LOOKS = 10
 
 TORN = "is torn: the line has no end"
 
@@ -49,14 +53,17 @@ Stream: TypeAlias = IO[bytes] | GzipFile
 
 
 def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
-    """Yield every line of the files in order. Raises ConfigurationError if one cannot be opened."""
-    for path in (paths,) if isinstance(paths, Path) else paths:
-        try:
-            with opened(path) as stream:
-                yield from _entries(path, stream)
-        except OSError as error:
-            problem = error.strerror or "is not a whole gzip file"
-            raise ConfigurationError(f"audit {path}: cannot be read: {problem}") from None
+    """Yield every line of the files in order. Raises ConfigurationError if one cannot be opened.
+
+    The last one is opened first: it may be written to, and be closed and
+    replaced by another one while those before it are read.
+    """
+    *before, last = [paths] if isinstance(paths, Path) else list(paths) or [Path(os.devnull)]
+    with _opened(last) as stream:
+        for path in before:
+            with _opened(path) as earlier:
+                yield from _entries(path, earlier)
+        yield from _entries(last, stream)
 
 
 def decisions(paths: Path | Iterable[Path]) -> Iterator[Mapping[str, Any]]:
@@ -74,19 +81,32 @@ def whole(paths: Iterable[Path]) -> list[Path]:
 
     A closed file that is named stands for itself. Raises ConfigurationError.
     """
-    found: dict[Path, None] = {}
-    for path in paths:
-        try:
-            closed = [] if _is_closed(path) else family(path)
-        except OSError as error:
-            raise ConfigurationError(f"audit {path}: cannot be read: {error.strerror}") from None
-        members = dict.fromkeys([*closed, path] if path.exists() or not closed else closed)
-        found |= members
-    return sorted(found, key=_begin)
+    wanted = list(paths)
+    found: list[Path] = []
+    for _ in range(_LOOKS):
+        places = [_place(path) for path in wanted]
+        found = sorted({each for path in wanted for each in _with_closed(path)}, key=_begin)
+        if [_place(path) for path in wanted] == places:
+            break  # none was closed while the others were listed
+    return found
 
 
-def _is_closed(path: Path) -> bool:
-    return first_of(path) is not None
+def _with_closed(path: Path) -> list[Path]:
+    if first_of(path) is not None:
+        return [path]
+    try:
+        closed = family(path)
+    except OSError as error:
+        raise ConfigurationError(f"audit {path}: cannot be read: {error.strerror}") from None
+    return [*closed, path] if path.exists() or not closed else closed
+
+
+def _place(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_dev, status.st_ino
 
 
 def _begin(path: Path) -> tuple[int, str]:
@@ -94,6 +114,17 @@ def _begin(path: Path) -> tuple[int, str]:
     first = next(read(path), None)
     number = first.record.get("seq") if first else None
     return (number if isinstance(number, int) else 0), str(path)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Stream]:
+    """Open a file, and tell in our words what is wrong with it."""
+    try:
+        with opened(path) as stream:
+            yield stream
+    except OSError as error:
+        problem = error.strerror or "is not a whole gzip file"
+        raise ConfigurationError(f"audit {path}: cannot be read: {problem}") from None
 
 
 def _entries(path: Path, stream: Stream) -> Iterator[Entry]:

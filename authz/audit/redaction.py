@@ -30,11 +30,17 @@ PRINTED = frozenset(
 URLS = frozenset({"fromSrc", "remote"})
 """Parameters that hold a URL: printed without credentials and query."""
 
+LONGEST_TEXT = 1024
+"""Characters of a fact, a condition or a detail that are written down."""
+
 LONGEST_TARGET = 2048
 """Characters of a request target that are written down."""
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
-_NAMED = re.compile(r"([\w.-]*(?:pass|secret|token|credential)[\w.-]*=)([^,;&\s]+)", re.IGNORECASE)
+_NAMED = re.compile(
+    r"([\w.-]*(?:pass|secret|token|credential|(?:api|access|private)[_.-]?key)[\w.-]*=)([^,;&\s]+)",
+    re.IGNORECASE,
+)
 _DIGEST_BYTES = 8
 
 
@@ -56,18 +62,29 @@ class Redaction:
         return f"digest:{found[:_DIGEST_BYTES].hex()}"
 
     def text(self, text: str) -> str:
-        """Return any text without credentials of URLs and options such as ``password=x``."""
+        """Return any text without credentials of URLs and options such as ``password=x``.
+
+        A long one is cut, with its length and a digest.
+        """
+        text = self._hidden(text)
+        return text if len(text) <= LONGEST_TEXT else self._shortened(text)
+
+    def _hidden(self, text: str) -> str:
         if "@" in text:
             text = _CREDENTIALS.sub(lambda match: self.digest(match[0]), text)
         if "=" in text:
             text = _NAMED.sub(lambda match: match[1] + self.digest(match[2]), text)
         return text
 
+    def _shortened(self, text: str) -> str:
+        """Return the beginning, how long it was, and what tells it from another one."""
+        return f"{text[:LONGEST_TEXT]}...({len(text)} characters, {self.digest(text)})"
+
     def target(self, request: ApiRequest) -> str:
         """Print the target of a request that was read, in its canonical form."""
         path = request.operation.path
         for name, value in request.path.items():
-            path = path.replace(f"{{{name}}}", _quoted(self.text(value), safe="/:@"))
+            path = path.replace(f"{{{name}}}", _quoted(self._hidden(value), safe="/:@"))
         version = "/v{}.{}".format(*request.version) if request.version else ""
         pairs = [
             f"{_quoted(name, safe='/')}={_quoted(self.parameter(name, value), safe='/:@,')}"
@@ -80,12 +97,12 @@ class Redaction:
         """Print a target that could not be read, as it came but for its secrets."""
         path, mark, query = target.partition("?")
         pairs = [self._raw_pair(pair) for pair in query.split("&")] if query else []
-        return _cut(self.text(path) + mark + "&".join(pairs))
+        return _cut(self._hidden(path) + mark + "&".join(pairs))
 
     def parameter(self, name: str, value: str) -> str:
         """Return a query value as it may be written down."""
         if name in PRINTED:
-            return self.text(value)
+            return self._hidden(value)
         if name in URLS:
             return self._url(value)
         return self.digest(value) if value else ""
@@ -99,7 +116,7 @@ class Redaction:
 
     def _url(self, value: str) -> str:
         address, mark, query = value.partition("?")
-        return self.text(address) + (mark + self.digest(query) if mark else "")
+        return self._hidden(address) + (mark + self.digest(query) if mark else "")
 
 
 def _quoted(text: str, *, safe: str) -> str:

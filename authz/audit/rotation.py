@@ -24,6 +24,7 @@ DAY = 86_400.0
 _CLOSED = re.compile(r"[.-][0-9]{1,16}(-[0-9]+)?(\.gz)?")
 _OURS = re.compile(rf"\.([0-9]{{{DIGITS}}})(-[0-9]+)?(\.gz)?$")
 _PART = ".part"
+_LOOKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,27 @@ def family(path: Path) -> list[Path]:
     A file that was just compressed is named once. Raises OSError.
     """
     found: dict[str, Path] = {}
-    for each in sorted(path.parent.iterdir(), reverse=True):
-        if each.name.startswith(path.name) and _CLOSED.fullmatch(each.name[len(path.name) :]):
-            found[each.name.removesuffix(GZIP)] = each  # the one without .gz comes last
+    for each in sorted(_listed(path), reverse=True):
+        found[each.name.removesuffix(GZIP)] = each  # the one without .gz comes last
     return sorted(found.values(), key=lambda one: (first_of(one) is None, one.name))
+
+
+def _listed(path: Path) -> set[Path]:
+    """List closed files until nothing changes: a file that changes its name may not be seen."""
+    found: set[Path] = set()
+    for _ in range(_LOOKS):
+        before, found = (
+            found,
+            {
+                each
+                for each in path.parent.iterdir()
+                if each.name.startswith(path.name)
+                and _CLOSED.fullmatch(each.name[len(path.name) :])
+            },
+        )
+        if found == before:
+            break
+    return found
 
 
 def first_of(path: Path) -> int | None:
@@ -80,10 +98,19 @@ def first_of(path: Path) -> int | None:
 
 
 def opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    """Open a file for reading, through its compression. Raises OSError."""
+    """Open a file for reading, through its compression. Raises OSError.
+
+    One that was compressed since it was listed is found under its new name.
+    """
     if path.name.endswith(GZIP):
         return gzip.open(path, "rb")
-    return path.open("rb")
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        packed = path.with_name(path.name + GZIP)
+        if not packed.exists():
+            raise
+        return gzip.open(packed, "rb")
 
 
 def compress(path: Path) -> Path:

@@ -100,6 +100,7 @@ class Sink:
         self._first = found.first
         self._began = monotonic() - (max(0.0, time() - found.began) if found.began else 0.0)
         self.torn = found.torn
+        self._synced = found.link
         self._ledger = Ledger(found.link, self._custody.checkpoints, self._clock)
         self._ledger.say(Kind.STARTED, pid=os.getpid(), **_told(found.torn))
 
@@ -149,7 +150,9 @@ class Sink:
         """Bring to the disk what was appended. Raises AuditUnavailableError."""
         with self._syncing:
             with self._turn:
-                if self._file is None or self._closed:
+                link = self._ledger.link
+                settled = link is self._synced and not self._left and not self._unsynced
+                if self._file is None or self._closed or settled:
                     return
                 left, self._left = self._left, []
                 descriptor = self._file.duplicate()
@@ -164,7 +167,7 @@ class Sink:
                 os.close(descriptor)
                 for file in left:
                     file.close()
-            self._unsynced = ""
+            self._unsynced, self._synced = "", link
 
     def upkeep(self) -> None:
         """Do what time asks for: notes, a checkpoint, another file, another attempt.

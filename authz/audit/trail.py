@@ -19,6 +19,9 @@ from authz.audit.rotation import family, opened
 
 _SEQ = re.compile(rb'\{"seq":([0-9]{1,18}),')
 
+PATIENCE = 5
+"""Times that a file which should come next is looked for before its lines are given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -37,6 +40,7 @@ class Trail:
         self._stream: Stream | None = None
         self._first = 0
         self._left = False
+        self._gaps = 0
 
     def take(self, most: int = 100) -> list[Line]:
         """Return the next lines, at most so many; none where nothing was written.
@@ -97,6 +101,9 @@ class Trail:
         else:  # the last that begins before what is looked for
             begun = [each for each in later if each[0] <= self.seq + 1]
             first, path = max(begun) if begun else min(later)
+        self._gaps = self._gaps + 1 if first > self.seq + 1 else 0
+        if 0 < self._gaps < PATIENCE:
+            return False  # the file between may just be getting another name
         try:
             stream = opened(path)
         except OSError:

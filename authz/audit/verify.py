@@ -8,10 +8,10 @@ it was signed; one that is kept elsewhere proves that they were there at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from authz.audit.chain import GENESIS, Kind, Link, digest, is_link
 from authz.audit.checkpoint import is_signed
@@ -59,11 +59,12 @@ class Report:
 class Demands:
     """What the files are held against.
 
+    ``keys`` are those that may sign, where checkpoints have to be signed.
     ``part`` accepts that lines before the first one are somewhere else;
     ``elsewhere`` are checkpoints that were kept in another place.
     """
 
-    key: Ed25519PublicKey | None = None
+    keys: tuple[Ed25519PublicKey, ...] = ()
     elsewhere: Iterable[Entry] = ()
     part: bool = False
 
@@ -81,7 +82,7 @@ class _Check:
     """One pass over the lines."""
 
     def __init__(self, demands: Demands) -> None:
-        self._key = demands.key
+        self._keys = demands.keys
         self._part = demands.part
         self._report = Report()
         self._at = Link()
@@ -165,9 +166,9 @@ class _Check:
         self._report.checkpoints += 1
         if (record.get("count"), record.get("head")) != (seq - 1, record["prev"]):
             self._problem(entry, seq, "a checkpoint that is not about the line before it")
-        if self._key is None:
+        if not self._keys:
             return
-        if not is_signed(record, self._key):
+        if not self._is_signed(record):
             self._problem(entry, seq, UNSIGNED)
             return
         self._report.signed += 1
@@ -217,7 +218,7 @@ class _Check:
                 f"the last line here is {report.last}"
             )
             self._problem(last, report.last, message)
-        if self._key is not None and not report.signed:
+        if self._keys and not report.signed:
             self._problem(last, report.last, "no checkpoint carries a signature of this key")
 
     def _keep(self, entries: Iterable[Entry]) -> None:
@@ -227,10 +228,13 @@ class _Check:
                 self._note(entry, 0, f"{entry.problem or 'is no checkpoint'}; it is not counted")
                 continue
             seq = entry.record["seq"]
-            if self._key is not None and not is_signed(entry.record, self._key):
+            if self._keys and not self._is_signed(entry.record):
                 self._problem(entry, seq, UNSIGNED)
                 continue
             self._kept.setdefault(seq, set()).add(digest(entry.text))
+
+    def _is_signed(self, record: Mapping[str, Any]) -> bool:
+        return any(is_signed(record, key) for key in self._keys)
 
     def _problem(self, entry: Entry, seq: int, message: str) -> None:
         self._report.problems.append(_found(entry, seq, message))

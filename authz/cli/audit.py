@@ -60,7 +60,11 @@ def command() -> None:
 @command.command("verify", help=VERIFY)
 @FILES
 @click.option(
-    "--key", type=click.Path(path_type=Path), help="The public Ed25519 key that signs, in PEM."
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A public Ed25519 key that signs, in PEM; several where it was changed.",
 )
 @click.option(
     "--checkpoints", type=click.Path(path_type=Path), help="Checkpoints that were kept elsewhere."
@@ -69,7 +73,7 @@ def command() -> None:
 @JSON
 def check(
     files: tuple[Path, ...],
-    key: Path | None,
+    keys: tuple[Path, ...],
     checkpoints: Path | None,
     *,
     part: bool,
@@ -78,7 +82,7 @@ def check(
     """Check the chain."""
     try:
         demands = Demands(
-            key=load_verifier(key) if key else None,
+            keys=tuple(load_verifier(key) for key in keys),
             elsewhere=list(read(checkpoints)) if checkpoints else (),
             part=part,
         )
@@ -88,7 +92,7 @@ def check(
     if as_json:
         click.echo(json.dumps(_document(report), indent=2))
     else:
-        _print(report, signed=key is not None, kept=checkpoints is not None)
+        _print(report, signed=bool(keys), kept=checkpoints is not None)
     raise SystemExit(BROKEN if report.problems else 0)
 
 

@@ -62,3 +62,22 @@ def test_a_file_that_cannot_be_had_is_closed(tmp_path: Path):
     with pytest.raises(OSError, match="is no regular file"):
         LineFile(tmp_path / "f")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_what_a_failed_write_left_is_cut_off_before_the_next(tmp_path: Path):
+    """Where it could not be taken back at once."""
+    file = LineFile(tmp_path / "f")
+    file.write(b"one\n")
+    descriptor, reading = os.dup(file.descriptor), os.open(tmp_path / "f", os.O_RDONLY)
+    os.dup2(reading, file.descriptor)
+    with pytest.raises(OSError, match="Invalid argument"):
+        file.write(b"two\n")
+    os.write(descriptor, b"tw")
+    os.dup2(descriptor, file.descriptor)
+    for each in (descriptor, reading):
+        os.close(each)
+
+    file.write(b"three\n")
+    file.close()
+
+    assert (tmp_path / "f").read_bytes() == b"one\nthree\n"

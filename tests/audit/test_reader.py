@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from authz.audit import reader
 from authz.audit.reader import LONGEST_LINE, Entry, decisions, read, whole
 from authz.errors import ConfigurationError
 from tests.audit.logs import Log, a_log, write
@@ -95,3 +96,42 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
     """As a file that is not there."""
     with pytest.raises(ConfigurationError, match="cannot be read: No such file"):
         whole([tmp_path / "none" / "audit.jsonl"])
+
+
+def test_a_file_that_is_closed_while_others_are_listed_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The list is made anew; the file that is written to is held while the others are read."""
+    log = a_log(6)
+    path = write(tmp_path / "audit.jsonl", log.lines[:3])
+    real = reader.family
+    calls = []
+
+    def closing(found: Path) -> list[Path]:
+        listed = real(found)
+        calls.append(listed)
+        if len(calls) == 1:
+            path.rename(tmp_path / "audit.jsonl.0000000000000001")
+            write(path, log.lines[3:5])
+        return listed
+
+    monkeypatch.setattr(reader, "family", closing)
+    entries = read(whole([path]))
+    seen = [next(entries).record["seq"]]
+    path.rename(tmp_path / "audit.jsonl.0000000000000004")
+    write(path, log.lines[5:])
+    seen += [entry.record["seq"] for entry in entries]
+
+    assert seen == [1, 2, 3, 4, 5]
+    assert list(read([])) == []
+
+
+def test_files_that_change_all_the_time_are_listed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As well as it can be."""
+    path = write(tmp_path / "audit.jsonl", a_log(1).lines)
+    places = iter(range(100))
+    monkeypatch.setattr(reader, "_place", lambda _: next(places))
+
+    assert whole([path]) == [path]

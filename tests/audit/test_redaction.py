@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from authz.audit.redaction import LONGEST_TARGET, Redaction
+from authz.audit.redaction import LONGEST_TARGET, LONGEST_TEXT, Redaction
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
 
@@ -119,6 +119,8 @@ def test_harmless_text_stays_as_it_is(text: str, kept: str):
         "log.opt:splunk-token=pw",
         "build.remote:https://me:pw@example.com/x",
         "PASSWORD=pw",
+        "plugin.setting:AWS_ACCESS_KEY_ID=pw",
+        "log.opt:x-api-key=pw",
         "https://a@pw@example.com/",
     ],
 )
@@ -164,6 +166,19 @@ def test_a_target_that_could_not_be_read_shows_no_secret(target: str, printed: s
 
     assert shown.startswith(printed)
     assert "pw" not in shown
+
+
+def test_a_long_text_is_cut_and_can_still_be_told_from_another():
+    """A record does not grow with what a caller writes; equal texts stay equal."""
+    redaction = Redaction(KEY)
+    one, other = "x" * 100_000, "x" * 99_999 + "y"
+
+    shown = redaction.text(one)
+
+    assert shown.startswith("x" * LONGEST_TEXT + "...(100000 characters, digest:")
+    assert len(shown) < LONGEST_TEXT + 60
+    assert shown == redaction.text(one) != redaction.text(other)
+    assert redaction.text("x" * LONGEST_TEXT) == "x" * LONGEST_TEXT
 
 
 def test_a_target_without_end_is_cut():

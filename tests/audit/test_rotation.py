@@ -88,6 +88,43 @@ def test_a_compressed_file_takes_the_place_of_the_other(tmp_path: Path):
     assert [each.name for each in tmp_path.iterdir()] == [packed.name]
 
 
+def test_a_file_that_is_compressed_while_somebody_reads_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Under whatever name it has just then."""
+    path = some_files(tmp_path, *closed(1, 2))
+    first = tmp_path / closed(1)[0]
+    real = Path.iterdir
+    seen = []
+
+    def moving(self: Path) -> list[Path]:
+        listed = list(real(self))
+        seen.append(listed)
+        if len(seen) == 1:  # it was gone when its place was read, and new where one had been
+            compress(first)
+            return [each for each in listed if each != first]
+        return listed
+
+    monkeypatch.setattr(Path, "iterdir", moving)
+
+    assert [each.name for each in family(path)] == [f"{closed(1)[0]}.gz", *closed(2)]
+    with opened(first) as stream:
+        assert stream.read() == b"123456789\n"
+    with pytest.raises(FileNotFoundError):
+        opened(tmp_path / "none")
+
+
+def test_a_folder_that_never_rests_is_listed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As well as it can be."""
+    path = some_files(tmp_path)
+    names = iter(range(1, 100))
+    monkeypatch.setattr(Path, "iterdir", lambda _: [tmp_path / closed(next(names))[0]])
+
+    assert len(family(path)) == 1
+
+
 def test_a_file_that_cannot_be_compressed_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Nothing half done is left."""
     path = some_files(tmp_path, *closed(1)).with_name(closed(1)[0])

@@ -539,3 +539,20 @@ def test_a_folder_that_cannot_be_read_is_told(path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("authz.audit.sink.resume", failing)
     with pytest.raises(ConfigurationError, match="cannot be read: Input/output error"):
         Sink(path)
+
+
+def test_a_disk_that_has_it_all_is_left_in_peace(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An idle service does not keep a disk awake."""
+    sink = Sink(path, Custody(Durability.INTERVAL))
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr("authz.audit.sink.os.fsync", lambda fd: (synced.append(fd), real(fd)))
+    sink.append(a_record(1))
+    sink.upkeep()
+    sink.upkeep()
+    idle = len(synced)
+    sink.append(a_record(2))
+    sink.upkeep()
+    sink.close()
+
+    assert (idle, len(synced)) == (1, 3)

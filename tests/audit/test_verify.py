@@ -222,7 +222,7 @@ def a_signed_log() -> Log:
 
 def test_signed_checkpoints_are_counted(tmp_path: Path):
     """The last one says up to where the log is proved."""
-    report = checked(tmp_path, a_signed_log().lines, key=PUBLIC)
+    report = checked(tmp_path, a_signed_log().lines, keys=(PUBLIC,))
 
     assert (report.problems, report.signed, report.last_signed) == ([], 2, 8)
 
@@ -245,12 +245,25 @@ def test_a_log_that_was_computed_anew_is_found_by_its_signatures(tmp_path: Path)
     bad = "a checkpoint without a signature of this key that holds"
 
     assert found(checked(tmp_path, unsigned.lines)) == []
-    assert found(checked(tmp_path, unsigned.lines, key=PUBLIC)) == [(4, 4, bad), (4, 4, none)]
-    assert found(checked(tmp_path, stranger.lines, key=PUBLIC)) == [(4, 4, bad), (4, 4, none)]
-    assert found(checked(tmp_path, bare.lines, key=PUBLIC)) == [(9, 9, none)]
-    assert found(checked(tmp_path, copied.lines, key=PUBLIC)) == [
+    assert found(checked(tmp_path, unsigned.lines, keys=(PUBLIC,))) == [(4, 4, bad), (4, 4, none)]
+    assert found(checked(tmp_path, stranger.lines, keys=(PUBLIC,))) == [(4, 4, bad), (4, 4, none)]
+    assert found(checked(tmp_path, bare.lines, keys=(PUBLIC,))) == [(9, 9, none)]
+    assert found(checked(tmp_path, copied.lines, keys=(PUBLIC,))) == [
         (4, 4, "a checkpoint that is not about the line before it")
     ]
+
+
+def test_a_key_can_be_changed(tmp_path: Path):
+    """Both are named then; one alone does not do."""
+    other = Ed25519PrivateKey.generate()
+    log = a_signed_log()
+    log.mark(key=other)
+
+    both = checked(tmp_path, log.lines, keys=(PUBLIC, other.public_key()))
+    one = checked(tmp_path, log.lines, keys=(PUBLIC,))
+
+    assert (both.problems, both.signed) == ([], 3)
+    assert [each.seq for each in one.problems] == [11]
 
 
 def test_a_checkpoint_that_does_not_come_is_found(tmp_path: Path):
@@ -260,7 +273,7 @@ def test_a_checkpoint_that_does_not_come_is_found(tmp_path: Path):
     for _ in range(5):
         log.add(verdict="allow")
 
-    assert found(checked(tmp_path, log.lines, key=PUBLIC)) == [
+    assert found(checked(tmp_path, log.lines, keys=(PUBLIC,))) == [
         (8, 8, "a signed checkpoint was due after sequence 7")
     ]
 
@@ -270,10 +283,10 @@ def test_a_truncated_end_is_found_by_checkpoints_kept_elsewhere(tmp_path: Path):
     log = a_signed_log()
     kept = write(tmp_path / "kept.jsonl", [log.lines[3], log.lines[7]])
 
-    whole = checked(tmp_path, log.lines, key=PUBLIC, elsewhere=read(kept))
-    cut = checked(tmp_path, log.lines[:6], key=PUBLIC, elsewhere=read(kept))
+    whole = checked(tmp_path, log.lines, keys=(PUBLIC,), elsewhere=read(kept))
+    cut = checked(tmp_path, log.lines[:6], keys=(PUBLIC,), elsewhere=read(kept))
 
-    assert (whole.problems, checked(tmp_path, log.lines[:6], key=PUBLIC).problems) == ([], [])
+    assert (whole.problems, checked(tmp_path, log.lines[:6], keys=(PUBLIC,)).problems) == ([], [])
     assert found(cut) == [
         (
             6,
@@ -307,7 +320,7 @@ def test_what_is_no_checkpoint_counts_for_nothing(tmp_path: Path):
         [b'{"seq"\n', b'{"id":"a"}\n', a_log(3).mark(key=Ed25519PrivateKey.generate()), b"{"],
     )
 
-    report = checked(tmp_path, log.lines, key=PUBLIC, elsewhere=read(kept))
+    report = checked(tmp_path, log.lines, keys=(PUBLIC,), elsewhere=read(kept))
 
     assert [each.message for each in report.notes] == [
         "is not JSON; it is not counted",

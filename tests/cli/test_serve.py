@@ -127,7 +127,8 @@ class Site:
 
     def records(self) -> list[dict[str, object]]:
         """Read the audit file; a line that is no JSON is an error."""
-        return [json.loads(line) for line in self.audit.read_text().splitlines()]
+        found = [json.loads(line) for line in self.audit.read_text().splitlines()]
+        return [record for record in found if record["kind"] == "decision"]
 
     def leftovers(self) -> set[str]:
         """Return the sockets that lie about."""

@@ -1,0 +1,115 @@
+"""Lines as syslog messages (RFC 5424): over a unix datagram socket, or counted over TCP and TLS.
+
+The message is the line itself, which is JSON in ASCII; its number is also the
+``sequenceId`` of the ``meta`` element.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from authz.audit.trail import Line
+from authz.sinks.streams import Stream
+
+AUDIT = 13
+"""The facility: log audit."""
+WARNING = 4
+NOTICE = 5
+INFORMATIONAL = 6
+
+_MOST_SEQUENCE = 2**31 - 1
+_SEVERITIES = {"allow": INFORMATIONAL, "deny": WARNING, "refuse": WARNING}
+_KEPT = ("seq", "prev", "kind", "id", "time", "identity", "verdict", "reason")
+
+
+def message(line: Line, host: str) -> bytes:
+    """Return a line as a message."""
+    record = json.loads(line.text)
+    severity = _SEVERITIES.get(record.get("verdict"), NOTICE)
+    sequence = (line.seq - 1) % _MOST_SEQUENCE + 1
+    head = (
+        f"<{AUDIT * 8 + severity}>1 {_word(record, 'time')} {host} dockgate {os.getpid()} "
+        f'{_word(record, "kind")} [meta sequenceId="{sequence}"] '
+    )
+    return head.encode("ascii", errors="replace") + line.text.rstrip(b"\n")
+
+
+def host_name() -> str:
+    """Return this host's name as a header field."""
+    return socket.gethostname().encode("ascii", errors="replace").decode()[:255] or "-"
+
+
+class Counted:
+    """Messages over a connection, each behind its length (RFC 6587, octet counting)."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._host = host_name()
+
+    def send(self, lines: Sequence[Line]) -> None:
+        """Send messages. Raises OSError."""
+        messages = [message(line, self._host) for line in lines]
+        self._stream.send(b"".join(b"%d %s" % (len(each), each) for each in messages))
+
+    def settled(self) -> bool:
+        """Say whether they were acknowledged. Raises OSError."""
+        return self._stream.settled()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._stream.close()
+
+
+class Datagrams:
+    """Messages to a unix socket such as ``/dev/log``: taken when the call returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._host = host_name()
+        self._sock: socket.socket | None = None
+
+    def send(self, lines: Sequence[Line]) -> None:
+        """Send messages; of one that is too long for a datagram what says most. Raises OSError."""
+        if self._sock is None:
+            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            self._sock.settimeout(10)
+            self._sock.connect(self._path)
+        for line in lines:
+            try:
+                self._sock.send(message(line, self._host))
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
+                self._sock.send(message(shortened(line), self._host))
+
+    def settled(self) -> bool:
+        """Say that they were taken."""
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._sock is not None:
+            with suppress(OSError):
+                self._sock.close()
+        self._sock = None
+
+
+def shortened(line: Line) -> Line:
+    """Return what says most of a line; its number and digests find the whole in the file."""
+    record = json.loads(line.text)
+    kept = {name: record[name] for name in _KEPT if name in record}
+    text = json.dumps({**kept, "cut": len(line.text)}, separators=(",", ":"))
+    return Line(line.seq, text.encode("ascii") + b"\n")
+
+
+def _word(record: Mapping[str, Any], name: str) -> str:
+    """Return a header field: without blanks, and ``-`` for none."""
+    text = str(record.get(name, "-")).encode("ascii", errors="replace").decode()
+    return "".join(char for char in text if "!" <= char <= "~")[:32] or "-"

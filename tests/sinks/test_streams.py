@@ -1,0 +1,149 @@
+"""Connections of followers, against real sockets."""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+from authz.errors import ConfigurationError
+from authz.sinks.streams import Stream, Trust, context
+
+
+class Listener:
+    """Accepts connections and keeps what comes."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.sock.getsockname()[1]
+        self.taken = b""
+        self.connections: list[socket.socket] = []
+        self._tls = tls
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                sock, _ = self.sock.accept()
+                sock = self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
+            except OSError:
+                return
+            self.connections.append(sock)
+            threading.Thread(target=self._read, args=(sock,), daemon=True).start()
+
+    def _read(self, sock: socket.socket) -> None:
+        while True:
+            try:
+                data = sock.recv(65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.taken += data
+
+    def close(self) -> None:
+        """Hang up on everybody."""
+        self.sock.close()
+        for each in self.connections:
+            each.close()
+
+
+def until(condition) -> None:
+    """Wait until something is so."""
+    ended = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < ended
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def listener():
+    """Listen during a test."""
+    found = Listener()
+    yield found
+    found.close()
+
+
+def test_what_is_sent_arrives_and_settles(listener):
+    """On one connection, which is made when it is needed."""
+    stream = Stream("127.0.0.1", listener.port)
+    assert stream.settled()
+    stream.send(b"one ")
+    stream.send(b"two")
+    until(stream.settled)
+    until(lambda: listener.taken == b"one two")
+    stream.close()
+    stream.close()
+
+    assert len(listener.connections) == 1
+
+
+def test_a_side_that_has_gone_is_noticed_before_anything_is_sent(listener):
+    """Else it would go to nobody, and count as sent."""
+    stream = Stream("127.0.0.1", listener.port)
+    stream.send(b"one")
+    until(lambda: listener.taken == b"one")
+    listener.connections[0].shutdown(socket.SHUT_RDWR)
+    time.sleep(0.05)
+
+    with pytest.raises(ConnectionResetError, match="the other side has closed"):
+        stream.send(b"two")
+    stream.close()
+
+
+def test_what_nobody_reads_is_not_settled():
+    """The other side's kernel has no room for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = Stream("127.0.0.1", server.getsockname()[1])
+        stream.send(b"first")
+        peer, _ = server.accept()
+        until(stream.settled)
+        stream._sock.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                stream._sock.send(b"x" * 65536)
+
+        assert not stream.settled()
+        peer.close()
+        stream.close()
+
+
+def test_a_port_where_nobody_listens_is_an_error():
+    """The follower tries again later."""
+    with pytest.raises(OSError, match="refused"):
+        Stream("127.0.0.1", 1).send(b"x")
+
+
+def test_tls_is_verified_and_closes_are_noticed(tmp_path: Path):
+    """With our own certificate, where the other side wants one; a stranger gets nothing."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    ours = authority.issue_cert("client")
+    ours.private_key_pem.write_to_path(tmp_path / "key.pem")
+    ours.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(server)
+    server.verify_mode = ssl.CERT_REQUIRED
+    listener = Listener(server)
+    trust = Trust(tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem")
+    stream = Stream("127.0.0.1", listener.port, context(trust))
+    stream.send(b"secret")
+    until(stream.settled)
+    until(lambda: listener.taken == b"secret")
+    stream.close()
+
+    with pytest.raises(ssl.SSLError, match="certificate verify failed"):
+        Stream("127.0.0.1", listener.port, context(Trust())).send(b"x")
+    listener.close()
+
+
+def test_files_that_are_none_are_told(tmp_path: Path):
+    """At the start, not when the first line is sent."""
+    with pytest.raises(ConfigurationError, match=r"audit\.forward: TLS files cannot be used"):
+        context(Trust(ca=tmp_path / "none"))
