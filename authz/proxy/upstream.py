@@ -198,10 +198,13 @@ class Daemon:
     def keep(self, link: Link) -> None:
         """Take back a connection whose exchange is over."""
         link.holder = None
+        link.since = self._clock()
+        # Who only asks for what must not be done twice gives back and never takes.
+        while self._idle and self._idle[0].since <= link.since - IDLE_TIME:
+            self._idle.pop(0).drop()
         if link.dead or len(self._idle) >= MOST_IDLE:
             link.drop()
             return
-        link.since = self._clock()
         link.resume_reading()
         self._idle.append(link)
 

@@ -57,6 +57,26 @@ async def test_a_connection_is_kept_and_used_again(tmp_path):
         await asyncio.sleep(0.01)
 
 
+async def test_connections_that_nobody_takes_do_not_stay(tmp_path):
+    """The next that is given back ends those whose time is over."""
+    now = [0.0]
+    path = tmp_path / "d.sock"
+    async with await asyncio.start_unix_server(echo, path):
+        daemon = Daemon(f"unix://{path}", clock=lambda: now[0])
+        old, new, newest = [await daemon.connect() for _ in range(3)]
+        daemon.keep(old)
+        now[0] = 1.0
+        daemon.keep(new)
+        now[0] = upstream.IDLE_TIME
+        daemon.keep(newest)
+
+        assert (old.dead, new.dead) == (True, False)
+        assert [daemon.idle(), daemon.idle(), daemon.idle()] == [newest, new, None]
+        new.drop()
+        newest.drop()
+        await asyncio.sleep(0.01)
+
+
 async def test_what_happens_on_an_idle_connection_ends_it(tmp_path):
     """Bytes that nobody asked for belong to nobody."""
     path = tmp_path / "d.sock"
