@@ -1,6 +1,6 @@
-"""aiodocker's own tests, at a daemon directly and then through the proxy.
+"""aiodocker's own tests, at a daemon directly and then through a door.
 
-    python -m tests.clients.aiodocker --checkout DIR [--engine 26.1] [TEST...]
+    python -m tests.clients.aiodocker --checkout DIR [--engine 26.1] [--door proxy] [TEST...]
 
 DIR is a checkout of aiodocker. As root, with the engines of tests/e2e/engines.py. What it imports
 is installed by pip for the time of the run. Tests that pull from a registry fail either way; those

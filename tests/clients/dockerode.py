@@ -1,4 +1,4 @@
-"""dockerode's own tests, at a daemon directly and then through the proxy.
+"""dockerode's own tests, at a daemon directly and then through a door.
 
     python -m tests.clients.dockerode --checkout DIR [--engine 26.1] [FILE...]
 

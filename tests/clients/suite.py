@@ -1,4 +1,4 @@
-"""One client's own tests, at a daemon directly and then through the proxy, for every client.
+"""One client's own tests, at a daemon directly and then through a door, for every client.
 
 Knows how the two runs are set up and compared; what a client's tests need, and how they are run, is
 the business of a module for each client. The tests run inside the daemon's network, so that they
@@ -13,18 +13,14 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import trustme
-
+from tests.clients import doors
 from tests.clients.compare import Comparison, Outcomes
-from tests.e2e import engines, images
-from tests.e2e.conftest import Certificates, short_folder
+from tests.e2e import engines
 from tests.e2e.daemon import Dockerd
-from tests.e2e.proxy import Front
 
 WITHIN = Path(__file__).parent / "within"
 """Plugins for the pytest of a client."""
@@ -92,10 +88,11 @@ class Suite:
 
 
 def main(suite: Suite, arguments: Sequence[str]) -> int:
-    """Run the suite twice, and print what differs: 1 where the proxy is in somebody's way."""
+    """Run the suite twice, and print what differs: 1 where the door is in somebody's way."""
     parser = argparse.ArgumentParser(prog=f"python -m tests.clients.{suite.client}")
     parser.add_argument("--checkout", type=Path, required=True, help=f"of {suite.client}")
     parser.add_argument("--engine", default=engines.NAMES[-1])
+    parser.add_argument("--door", choices=doors.DOORS, default="proxy")
     parser.add_argument("tests", nargs="*", help="only these")
     given = parser.parse_args(arguments)
     found, missing = engines.survey()
@@ -108,11 +105,11 @@ def main(suite: Suite, arguments: Sequence[str]) -> int:
         folder = Path(name)
         suite.install(folder, checkout)
         at = partial(_at, suite, found[given.engine], checkout, folder)
-        direct, gated = at("direct", given.tests), at("proxy", given.tests)
+        direct, gated = at(doors.DIRECT, given.tests), at(given.door, given.tests)
         result = Comparison(direct, gated)
-        sys.stdout.write(f"{suite.client} at engine {given.engine}\n{result}\n")
+        sys.stdout.write(f"{suite.client} at engine {given.engine}, {given.door}\n{result}\n")
         if result.broken:
-            result = Comparison(direct, {**gated, **at("proxy", result.broken)})
+            result = Comparison(direct, {**gated, **at(given.door, result.broken)})
             sys.stdout.write(f"after another try of those\n{result}\n")
     return 0 if result.holds else 1
 
@@ -127,22 +124,14 @@ def _at(  # noqa: PLR0913, PLR0917  the first four are bound once
 ) -> Outcomes:
     """Run the suite at a fresh daemon."""
     log = Path(tempfile.gettempdir()) / f"dockgate-{suite.client}-{engine.name}-{way}.log"
-    with ExitStack() as stack:
-        daemon = stack.enter_context(Dockerd(engine, short_folder(), extra={"experimental": True}))
-        _address(daemon)
-        images.load(daemon)
-        suite.prepare(daemon)
-        host = f"unix://{daemon.socket}"
-        front = None
-        if way == "proxy":
-            front = Front(daemon, Certificates(trustme.CA(), short_folder()))
-            stack.callback(front.close)
-            stack.enter_context(front)
-            host = front.way("unix")["DOCKER_HOST"]
+    with doors.at(engine, way) as behind:
+        _address(behind.daemon)
+        suite.prepare(behind.daemon)
         sys.stderr.write(f"{suite.client} {engine.name} {way}: what it says is in {log}\n")
-        found = suite.run(Place(daemon, host, checkout, folder, log), chosen)
-        if front is not None:
-            _tell(front, log)
+        place = Place(behind.daemon, behind.env["DOCKER_HOST"], checkout, folder, log)
+        found = suite.run(place, chosen)
+        with log.open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in behind.refusals())
         return found
 
 
@@ -154,16 +143,6 @@ def _address(daemon: Dockerd) -> None:
         ("link", "set", "outside", "up"),
     ):
         daemon.enter("busybox", "ip", *words)
-
-
-def _tell(front: Front, log: Path) -> None:
-    """Put what the proxy refused behind what the tests said."""
-    with log.open("a", encoding="utf-8") as file:
-        for record in front.denied():
-            asked = record["request"] or {}
-            facts = [fact["fact"] for fact in record["facts"] if fact["verdict"] != "allow"]
-            words = (record["verdict"], asked.get("method"), asked.get("target"), record["reason"])
-            file.write(f"{' '.join(map(str, words))} {record.get('detail', '')} {facts}\n")
 
 
 def of_junit(file: Path) -> Outcomes:

@@ -1,6 +1,6 @@
-"""The core tests of testcontainers for Python, at a daemon directly and then through the proxy.
+"""The core tests of testcontainers for Python, at a daemon directly and then through a door.
 
-    python -m tests.clients.testcontainers --checkout DIR [--engine 26.1] [TEST...]
+    python -m tests.clients.testcontainers --checkout DIR [--engine 26.1] [--door proxy] [TEST...]
 
 DIR is a checkout of testcontainers-python. As root, with the engines of tests/e2e/engines.py. What
 it imports is installed by pip for the time of the run. Its reaper (Ryuk) is one that reaps nothing;
