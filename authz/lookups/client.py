@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -38,9 +39,13 @@ class Reply(NamedTuple):
 
 
 class Line(asyncio.Protocol):
-    """One connection to the daemon, for one question at a time."""
+    """One connection to the daemon, for one question at a time.
 
-    def __init__(self) -> None:
+    ``context`` is what it was secured with.
+    """
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.context = context
         self._transport: asyncio.Transport | None = None
         self._parser = HttpResponseParser(self)
         self._reply: asyncio.Future[Reply] | None = None
@@ -224,10 +229,13 @@ class Client:
             self._idle.pop().close()
 
     def _kept(self) -> Line | None:
+        """Return an idle connection; none of before the certificates were read again."""
+        context = self._context()
         while self._idle:
             line = self._idle.pop()
-            if line.usable:
+            if line.usable and line.context is context:
                 return line
+            line.close()
         return None
 
     def _written(self, target: str, header: str) -> bytes:
@@ -244,13 +252,13 @@ class Client:
 
     async def _connect(self) -> Line:
         loop = asyncio.get_running_loop()
+        context = self._context()
+        made = partial(Line, context)
         try:
             if self._path:
-                _, line = await loop.create_unix_connection(Line, self._path)
+                _, line = await loop.create_unix_connection(made, self._path)
             else:
-                _, line = await loop.create_connection(
-                    Line, self._host, self._port, ssl=self._context()
-                )
+                _, line = await loop.create_connection(made, self._host, self._port, ssl=context)
         except OSError as error:  # an ssl.SSLError is one
             raise self._unreachable(error) from error
         return line

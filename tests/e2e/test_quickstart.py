@@ -139,7 +139,7 @@ def test_a_second_start_keeps_policy_and_record(trial):
     assert len({first, second, trial.pid}) == 3
     assert not alive(first)
     assert (trial.folder / "policy/people.csv").read_text().endswith("# mine\n")
-    assert (trial.folder / "audit.jsonl").read_text() == "{}\n"
+    assert (trial.folder / "audit.jsonl").read_text().startswith("{}\n")
     assert trial.answers()
 
 
