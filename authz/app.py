@@ -245,6 +245,10 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own.append(settings.pass_key)
     if settings.grants is not None:
         own.append(settings.grants)
+    if settings.daemon_tls is not None:
+        own += [settings.daemon_tls.key, settings.daemon_tls.certificate, settings.daemon_tls.ca]
+    if settings.identity.jwt is not None and "://" not in settings.identity.jwt.jwks:
+        own.append(Path(settings.identity.jwt.jwks))
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
     found = (_on_the_host(path, settings.host_root) for path in own)

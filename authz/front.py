@@ -97,13 +97,17 @@ class Front:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """What no container may reach: sockets and keys."""
+        """What no container may reach: sockets, keys, policies, and whom a listener believes."""
         found = []
         for each in self.opened:
-            if each.listen.address.startswith("unix:"):
-                found.append(socket_path(each.listen.address))
-            if each.listen.tls:
-                found.append(each.listen.tls.key)
+            listen = each.listen
+            if listen.address.startswith("unix:"):
+                found.append(socket_path(listen.address))
+            if listen.tls:
+                found += [listen.tls.key, listen.tls.certificate, *listen.tls.client_ca]
+                found += [listen.tls.crl] if listen.tls.crl else []
+            if listen.policy and not listen.policy.startswith("builtin:"):
+                found.append(Path(listen.policy))
         return tuple(found)
 
     def renew(self) -> None:

@@ -82,6 +82,7 @@ def digest_key(audit: Audit) -> Path | None:
 def paths(audit: Audit) -> tuple[Path, ...]:
     """Return what no container may reach: folders and keys."""
     found = [each for each in (audit.digest_key, audit.checkpoint_key, audit.checkpoints) if each]
+    found += [each.key for each in audit.forward if each.key]
     if audit.path != STANDARD_OUTPUT:
         found.insert(0, Path(audit.path).parent)
     return tuple(found)

@@ -20,7 +20,7 @@ from authz.audit.sink import Sink
 from authz.errors import ConfigurationError, PolicyError
 from authz.facts.known import PROTECTED
 from authz.plugin.activation import activated
-from authz.sections import Admin, Audit, Plugin, Settings
+from authz.sections import Admin, Audit, DaemonTls, IdentitySettings, Jwt, Plugin, Settings
 from tests.fakes import until
 from tests.policies import a_bundle
 
@@ -265,6 +265,24 @@ def test_our_own_places_are_protected(settings, tmp_path):
         "/key",
         "/policy",
     }
+
+
+def test_keys_of_others_are_protected(settings):
+    """With the one we are the daemon's master, with the others anybody whom tokens name."""
+    jwt = Jwt(issuer="https://i.example", audience="a", jwks="/keys.json", algorithms=["ES256"])
+    places = app._protected(
+        changed(
+            settings,
+            daemon_tls=DaemonTls(ca="/ca.pem", certificate="/cert.pem", key="/key.pem"),
+            identity=IdentitySettings(jwt=jwt),
+        )
+    )
+    remote = jwt.model_copy(update={"jwks": "https://i.example/keys"})
+
+    assert {"/ca.pem", "/cert.pem", "/key.pem", "/keys.json"} <= set(places)
+    assert len(app._protected(changed(settings, identity=IdentitySettings(jwt=remote)))) == len(
+        app._protected(settings)
+    )
 
 
 def test_what_has_no_place_is_not_protected(settings):

@@ -88,6 +88,26 @@ def test_a_unix_socket_is_for_whom_the_settings_say(tmp_path, policy):
     assert not path.exists()
 
 
+def test_no_container_may_reach_what_a_listener_goes_by(tmp_path):
+    """Who can write its policy, or whom it believes, need not ask any more."""
+    tls = {"certificate": "/c", "key": "/k", "client_ca": ["/ca"], "crl": "/crl"}
+    said = settings(
+        {
+            "address": "tcp://127.0.0.1:0",
+            "identity": ["certificate"],
+            "tls": tls,
+            "policy": "/srv/team-a",
+        },
+        {"address": f"unix://{tmp_path}/a", "insecure": True, "policy": "builtin:admin"},
+    )
+    opened = tuple(front.Opened(each, None, None, None, None) for each in said.proxy.listen)
+
+    assert set(map(str, front.Front(opened, None).paths)) == {
+        *("/c", "/k", "/ca", "/crl", "/srv/team-a"),
+        f"{tmp_path}/a",
+    }
+
+
 def test_each_listener_has_methods_policy_and_tenant_of_its_own(tmp_path, policy, files):
     """Several at once."""
     said = settings(

@@ -79,6 +79,13 @@ def test_no_container_may_reach_it(tmp_path: Path):
     assert found == (tmp_path / "log", Path("/a"), Path("/b"), Path("/c"))
 
 
+def test_no_container_may_reach_the_key_of_a_receiver(tmp_path: Path):
+    """Who has it can send lines in our name."""
+    remote = {"to": "syslog+tls://h:1", "certificate": "/cert", "key": "/key"}
+
+    assert paths(settings(tmp_path, forward=[remote])) == (tmp_path / "log", Path("/key"))
+
+
 def test_a_key_that_is_none_opens_nothing(tmp_path: Path):
     """Whoever wants signatures does not get a log without."""
     with (

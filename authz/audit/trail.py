@@ -6,13 +6,15 @@ never waits; who follows asks again.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from authz.audit.reader import LONGEST_LINE, Stream
 from authz.audit.rotation import family, opened
@@ -29,6 +31,14 @@ class Line:
 
     seq: int
     text: bytes
+
+    def record(self) -> Mapping[str, Any]:
+        """Return its members; none where somebody else wrote what only looks like a line."""
+        try:
+            found = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class Trail:

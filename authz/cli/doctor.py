@@ -13,6 +13,7 @@ from authz.config import load_settings
 from authz.doctor.examine import Service, Setup, examine
 from authz.doctor.finding import Finding, Weight
 from authz.errors import ConfigurationError
+from authz.policy.explain import printable
 from authz.proxy.contexts import ClientFiles, client_context
 
 FINDINGS = 4
@@ -70,8 +71,9 @@ def _echo(found: list[Finding]) -> None:
     for each in found:
         head = click.style(each.weight.upper().ljust(9), fg=COLOURS[each.weight], bold=True)
         control = f"  [{each.control}]" if each.control else ""
-        click.echo(f"{head} {each.id}: {each.what}{control}")
-        click.echo(f"{'':9} expected: {each.expected}")
-        click.echo(f"{'':9} fix: {each.fix}")
+        # A daemon's words, and those of the command lines of processes, move no cursor.
+        click.echo(f"{head} {each.id}: {printable(each.what)}{control}")
+        click.echo(f"{'':9} expected: {printable(each.expected)}")
+        click.echo(f"{'':9} fix: {printable(each.fix)}")
     if not found:
         click.echo("Nothing found.")

@@ -11,6 +11,7 @@ import click
 from authz.errors import PolicyError
 from authz.identity.identity import ANONYMOUS, Identity, Proof
 from authz.policy.bundle import Bundle, load_bundle
+from authz.policy.explain import printable
 from authz.policy.snapshot import Snapshot, compile_snapshot
 from authz.policy.subject import CALLERS, fault_of
 from authz.policy.text import render_problems
@@ -83,6 +84,7 @@ def snapshot_or_exit(reference: str, status: int = USAGE) -> Snapshot:
 
 
 def fail(message: str, status: int) -> NoReturn:
-    """End with a message on standard error."""
-    click.echo(f"dockgate: {message}", err=True)
+    """End with a message on standard error. What others said in it moves no cursor."""
+    lines = "\n".join(map(printable, message.split("\n")))
+    click.echo(f"dockgate: {lines}", err=True)
     sys.exit(status)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import socket
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ SHORT = {"-H": "host", "-D": "debug", "-l": "log-level", "-g": "data-root", "-b"
 
 _PEER = struct.Struct("iII")
 _LONGEST = 8 * 1024 * 1024
+_SYS_ADMIN = 21
+"""The capability that a daemon needs and a container has not (capabilities(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +126,27 @@ def _words(folder: Path) -> list[str]:
         words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return []
-    return words[:-1] if Path(words[0]).name == NAME else []
+    return words[:-1] if Path(words[0]).name == NAME and _is_of_this_host(folder) else []
+
+
+def _is_of_this_host(folder: Path) -> bool:
+    """Say whether whoever runs it could do what we can: root, and not that of a container.
+
+    INVARIANT: anybody can call a program dockerd. What is taken for the daemon
+    says which file is rewritten, and which program checks it.
+    """
+    try:
+        status = (folder / "status").read_text(encoding="utf-8", errors="replace")
+        parts = [line.partition(":") for line in status.split("\n")]
+        words = {name: rest.split() for name, _, rest in parts}
+        accounts = set(words.get("Uid", ()))
+        if os.geteuid() != 0:
+            return accounts in ({"0"}, {str(os.geteuid())})
+        mighty = int(words["CapEff"][0], 16) >> _SYS_ADMIN & 1
+        here = (folder / "ns" / "user").readlink() == Path("/proc/self/ns/user").readlink()
+    except (OSError, LookupError, ValueError):
+        return False
+    return accounts == {"0"} and bool(mighty) and here
 
 
 def _file(path: Path) -> tuple[dict[str, Any], str]:

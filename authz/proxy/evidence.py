@@ -224,10 +224,16 @@ def _many_groups(descriptor: int) -> bytes:
 
 @contextlib.contextmanager
 def _handle(sock: socket.socket) -> Iterator[Callable[[], bool] | None]:
-    """Give a function that says whether the process lives; None where the kernel has no handle."""
+    """Give a function that says whether the process lives; None where the kernel has no handles.
+
+    Raises OSError where it has them and gives none: then the process has ended, and
+    nothing that is read under its number need be of it.
+    """
     try:
         descriptor = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERPIDFD)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.ENOPROTOOPT:
+            raise
         yield None
         return
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import array
 import errno
 import fcntl
-import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -29,10 +28,10 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_
 
 def entry(line: Line) -> bytes:
     """Return a line as an entry: the line itself, and what one searches by."""
-    record = json.loads(line.text)
+    record = line.record()
     identity, request = _table(record, "identity"), _table(record, "request")
     fields = {
-        "MESSAGE": line.text.rstrip(b"\n").decode("ascii"),
+        "MESSAGE": line.text.rstrip(b"\n").decode("ascii", errors="replace"),
         "PRIORITY": str(_PRIORITIES.get(str(record.get("verdict")), _NOTICE)),
         "SYSLOG_IDENTIFIER": "dockgate",
         "DOCKGATE_SEQ": str(line.seq),
@@ -44,7 +43,9 @@ def entry(line: Line) -> bytes:
         "DOCKGATE_ACTION": request.get("action"),
     }
     return b"".join(
-        f"{name}={_flat(value)}\n".encode() for name, value in fields.items() if value is not None
+        f"{name}={_flat(value)}\n".encode(errors="replace")
+        for name, value in fields.items()
+        if value is not None
     )
 
 

@@ -31,8 +31,8 @@ _KEPT = ("seq", "prev", "kind", "id", "time", "identity", "verdict", "reason")
 
 def message(line: Line, host: str) -> bytes:
     """Return a line as a message."""
-    record = json.loads(line.text)
-    severity = _SEVERITIES.get(record.get("verdict"), NOTICE)
+    record = line.record()
+    severity = _SEVERITIES.get(str(record.get("verdict")), NOTICE)
     sequence = (line.seq - 1) % _MOST_SEQUENCE + 1
     head = (
         f"<{AUDIT * 8 + severity}>1 {_word(record, 'time')} {host} dockgate {os.getpid()} "
@@ -103,7 +103,7 @@ class Datagrams:
 
 def shortened(line: Line) -> Line:
     """Return what says most of a line; its number and digests find the whole in the file."""
-    record = json.loads(line.text)
+    record = line.record()
     kept = {name: record[name] for name in _KEPT if name in record}
     text = json.dumps({**kept, "cut": len(line.text)}, separators=(",", ":"))
     return Line(line.seq, text.encode("ascii") + b"\n")

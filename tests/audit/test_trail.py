@@ -8,7 +8,7 @@ import pytest
 
 from authz.audit.rotation import Rotation, compress, to_compress
 from authz.audit.sink import Custody, Sink
-from authz.audit.trail import PATIENCE, Trail
+from authz.audit.trail import PATIENCE, Line, Trail
 from tests.audit.logs import a_log, write
 from tests.audit.test_sink import a_record
 
@@ -126,6 +126,13 @@ def test_what_is_no_line_is_passed_over(tmp_path: Path, follow: Follow):
 
     assert (seen[0], seen[-1]) == (1, 3000)
     assert 1000 < len(seen) < 2990
+
+
+@pytest.mark.parametrize("text", [b'{"seq":1,x\n', b"[]\n", b'{"seq":1,"a":"\xff"}\n'])
+def test_what_only_looks_like_a_line_has_no_members(text: bytes):
+    """Whoever passes lines on must not stumble over it."""
+    assert Line(1, text).record() == {}
+    assert Line(1, b'{"seq":1,"kind":"decision"}\n').record() == {"seq": 1, "kind": "decision"}
 
 
 def test_a_file_that_was_cut_is_read_again(tmp_path: Path, follow: Follow):

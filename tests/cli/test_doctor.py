@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from authz.cli import doctor
+from authz.doctor.finding import Finding, Weight
 
 
 def invoked(*arguments):
@@ -30,6 +31,19 @@ def test_findings_are_printed_with_the_way_out(nowhere, monkeypatch):
     assert "HIGH      daemon-silent: the daemon does not tell what it is" in done.output
     assert "expected: " in done.output
     assert "fix: " in done.output
+
+
+def test_what_a_daemon_says_moves_no_cursor(monkeypatch):
+    """Escape sequences of an untrusted daemon are printed as text."""
+    evil = Finding("x", Weight.LOW, "a\x1b[2Jb", "c\x1b[1Ad", "e\rf")
+    monkeypatch.setattr(doctor, "examine", lambda _: [evil])
+
+    done = invoked("--host", "unix:///d")
+
+    assert "\x1b[2J" not in done.output
+    assert "\x1b[1A" not in done.output
+    assert "\r" not in done.output
+    assert "a\\x1b[2Jb" in done.output
 
 
 def test_programs_get_a_document(nowhere, monkeypatch):

@@ -135,6 +135,14 @@ def test_a_policy_that_does_not_load_is_a_wrong_call(capsys):
     assert "builtin:nothing: the policy does not load" in capsys.readouterr().err
 
 
+def test_what_a_daemon_says_of_a_failure_moves_no_cursor(capsys):
+    """Its lines stay lines, and its escape sequences are printed as text."""
+    with pytest.raises(SystemExit):
+        fail("no\x1b[2J\nfurther", 1)
+
+    assert capsys.readouterr().err == "dockgate: no\\x1b[2J\nfurther\n"
+
+
 def test_failing_says_why(capsys):
     """On standard error, under the name of the program."""
     with pytest.raises(SystemExit) as ended:

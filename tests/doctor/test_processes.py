@@ -3,6 +3,7 @@
 import gzip
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +11,24 @@ from authz.doctor.processes import Dockerd, behind, parse, read, running
 
 
 def a_process(proc, pid, *words, exe="/usr/sbin/dockerd"):
-    """Write what /proc tells of a process, with a file system of its own."""
+    """Write what /proc tells of a daemon, with a file system of its own."""
     folder = proc / str(pid)
     (folder / "root").mkdir(parents=True)
     (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in words))
     (folder / "exe").symlink_to(exe)
+    (folder / "ns").mkdir()
+    whose(folder)
     return folder
+
+
+def whose(folder, uids=(0, 0, 0, 0), caps=-1, user=""):
+    """Say who runs a process: its accounts, its capabilities, its user namespace."""
+    place = folder / "ns" / "user"
+    place.unlink(missing_ok=True)
+    place.symlink_to(user or Path("/proc/self/ns/user").readlink())
+    accounts = "\t".join(map(str, uids))
+    mighty = f"{caps & 0x1FFFFFFFFFF:016x}"
+    (folder / "status").write_text(f"Name:\tdockerd\nUid:\t{accounts}\nCapEff:\t{mighty}\n")
 
 
 def a_file(folder, text, path="etc/docker/daemon.json"):
@@ -51,6 +64,47 @@ def test_what_is_no_daemon_is_left_alone(tmp_path):
     (tmp_path / "self").mkdir()
 
     assert [each.pid for each in running(tmp_path)] == [8]
+
+
+ORDINARY = 0xA80425FB
+"""The capabilities of a container that nobody gave more."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for others they are no danger")
+@pytest.mark.parametrize("how", [{"caps": ORDINARY}, {"user": "user:[1]"}, {"caps": 0}])
+def test_what_a_container_runs_is_no_daemon_of_this_host(tmp_path, how):
+    """An installation runs the daemon's program as root: it must not be one of a container."""
+    whose(a_process(tmp_path, 8, "dockerd"), **how)
+
+    assert running(tmp_path) == []
+
+
+@pytest.mark.parametrize("uids", [(1, 1, 1, 1), (1, 0, 0, 0)])
+def test_what_another_account_calls_dockerd_is_none(tmp_path, uids):
+    """Anybody can give his program that name, or start one that becomes root by it."""
+    whose(a_process(tmp_path, 8, "dockerd"), uids)
+
+    assert running(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", ["", "Name:\tdockerd\n", "Uid:\t0\nCapEff:\tx\n"])
+def test_what_cannot_be_told_apart_is_no_daemon(tmp_path, status):
+    """A process that ends meanwhile tells nothing."""
+    file = a_process(tmp_path, 8, "dockerd") / "status"
+    file.write_text(status)
+    (a_process(tmp_path, 9, "dockerd") / "status").unlink()
+
+    assert running(tmp_path) == []
+
+
+def test_somebody_else_than_root_sees_the_daemon_and_his_own(tmp_path, monkeypatch):
+    """He may do nothing by it that he may not do anyway."""
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    whose(a_process(tmp_path, 8, "dockerd"), caps=0)
+    whose(a_process(tmp_path, 9, "dockerd"), [1000] * 4, user="user:[1]")
+    whose(a_process(tmp_path, 10, "dockerd"), [1001] * 4)
+
+    assert [each.pid for each in running(tmp_path)] == [8, 9]
 
 
 def test_flags_lie_over_the_file(tmp_path):

@@ -1,6 +1,7 @@
 """What sockets, /proc and the account database say about a peer."""
 
 import asyncio
+import errno
 import os
 import pwd
 import socket
@@ -189,7 +190,7 @@ def test_without_the_header_there_is_no_token():
 class FakeSocket:
     """A socket of whose peer a test decides."""
 
-    def __init__(self, pid: int, uid: int, gid: int, *, handle: bool = True) -> None:
+    def __init__(self, pid: int, uid: int, gid: int, *, handle: int = 0) -> None:
         self.said = struct.pack("iII", pid, uid, gid)
         self.handle = handle
         self.opened = 0
@@ -200,8 +201,8 @@ class FakeSocket:
             return self.said
         if size:
             return struct.pack("I", 27)
-        if not self.handle:
-            raise OSError("not known here")
+        if self.handle:
+            raise OSError(self.handle, os.strerror(self.handle))
         return self.opened or os.pidfd_open(os.getpid())
 
 
@@ -221,7 +222,7 @@ def test_what_the_kernel_cannot_name_is_nobody(pid, uid, gid, problem):
 def test_an_old_kernel_has_no_handle(tmp_path):
     """The start time, compared around the reading, is enough then."""
     a_process(tmp_path)
-    found = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=False), tmp_path)
+    found = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=errno.ENOPROTOOPT), tmp_path)
 
     assert found.credentials == PeerCredentials(1000, 1000, os.getpid())
     assert found.gids == (1000, 27)
@@ -233,8 +234,17 @@ def test_a_number_that_was_used_again_is_nobody(tmp_path, monkeypatch):
     starts = iter("12")
     monkeypatch.setattr(evidence, "_started", lambda _folder: next(starts))
 
-    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=False), tmp_path)
+    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=errno.ENOPROTOOPT), tmp_path)
     assert "it has ended" in peer.credentials.problem
+
+
+@pytest.mark.parametrize("said", [errno.ESRCH, errno.EINVAL, errno.ENODATA])
+def test_a_kernel_that_knows_handles_and_gives_none_is_believed(tmp_path, said):
+    """Before 6.16 that is how it says that the process has ended: another has its number now."""
+    a_process(tmp_path)
+
+    peer = read_peer(FakeSocket(os.getpid(), 1000, 1000, handle=said), tmp_path)
+    assert "cannot be looked at" in peer.credentials.problem
 
 
 def test_a_number_that_was_used_again_has_a_dead_handle(tmp_path):

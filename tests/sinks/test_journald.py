@@ -51,6 +51,21 @@ def test_a_value_cannot_add_a_field():
     assert "FORGED" not in fields(entry(a_line(reason="x\nFORGED=1")))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"seq":5,garbage\n',
+        b'{"seq":5,"kind":"decision","id":"\\ud800"}\n',
+        b'{"seq":5,"verdict":["allow"],"time":{}}\n',
+        b'{"seq":5,"a":"\xff"}\n',
+    ],
+)
+def test_what_somebody_else_wrote_into_the_log_is_passed_on(text: bytes):
+    """Or nothing that comes behind it would ever be."""
+    assert entry(Line(5, text)).endswith(b"\n")
+    assert b"DOCKGATE_SEQ=5\n" in entry(Line(5, text))
+
+
 def test_entries_go_to_the_socket_and_long_ones_as_files(tmp_path: Path):
     """Sealed, as the journal wants them."""
     long = a_line(facts=["x" * 1_000_000])

@@ -59,6 +59,22 @@ def test_what_is_no_word_does_not_break_a_header():
     assert host_name()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"seq":5,garbage\n',
+        b'{"seq":5,"kind":"decision","id":"\\ud800"}\n',
+        b'{"seq":5,"verdict":["allow"],"time":{}}\n',
+        b'{"seq":5,"a":"\xff"}\n',
+    ],
+)
+def test_what_somebody_else_wrote_into_the_log_is_passed_on(text: bytes):
+    """Or nothing that comes behind it would ever be."""
+    assert message(Line(5, text), "h").startswith(b"<109>1 ")
+    assert message(Line(5, text), "h").endswith(text.rstrip(b"\n"))
+    assert json.loads(shortened(Line(5, text)).text)["cut"] == len(text)
+
+
 def test_messages_are_counted_over_tcp():
     """So that nothing in them can end one."""
     listener = Listener()
