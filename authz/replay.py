@@ -125,6 +125,11 @@ class Replay:
     blind: dict[str, int] = field(default_factory=dict)
     groups: dict[Change, Group] = field(default_factory=dict)
 
+    @property
+    def records(self) -> int:
+        """How many decisions were read."""
+        return self.judged + self.refused + self.unsettled
+
     def read(self, records: Iterable[Recorded]) -> None:
         """Judge every decision again."""
         for recorded in records:

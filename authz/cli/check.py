@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -16,8 +17,8 @@ from authz.policy.text import problem_json, render_problems
 from authz.shipped import shipped
 
 
-@click.command(help="Check a bundle or a pack strictly. Exits with 1 when it does not load.")
-@click.argument("reference", metavar="DIR")
+@click.command(help="Check bundles and packs strictly. Exits with 1 when one does not load.")
+@click.argument("references", metavar="DIR...", nargs=-1, required=True)
 @click.option(
     "--controls",
     "packs",
@@ -26,17 +27,22 @@ from authz.shipped import shipped
     help="Also report the controls of a pack that the bundle does not keep, as errors.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the problems for a program.")
-def command(reference: str, packs: tuple[str, ...], *, as_json: bool) -> None:
-    """Print all errors and warnings of a bundle or pack."""
-    problems, summary = _problems(reference, packs)
-    errors = sum(p.severity is Severity.ERROR for p in problems)
-    if as_json:
-        click.echo(json.dumps([problem_json(p) for p in problems], indent=2))
-    else:
+def command(references: tuple[str, ...], packs: tuple[str, ...], *, as_json: bool) -> None:
+    """Print all errors and warnings of bundles and packs."""
+    checked = [(reference, *_problems(reference, packs)) for reference in references]
+    for reference, problems, summary in () if as_json else checked:
         if problems:
             click.echo(render_problems(problems))
+        errors = _errors(problems)
         click.echo(_conclusion(reference, errors, len(problems) - errors, summary))
-    sys.exit(1 if errors else 0)
+    every = [problem for _, problems, _ in checked for problem in problems]
+    if as_json:
+        click.echo(json.dumps([problem_json(problem) for problem in every], indent=2))
+    sys.exit(1 if _errors(every) else 0)
+
+
+def _errors(problems: Iterable[Problem]) -> int:
+    return sum(problem.severity is Severity.ERROR for problem in problems)
 
 
 def _problems(reference: str, packs: tuple[str, ...]) -> tuple[tuple[Problem, ...], str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from authz.cli.given import read_given
 from authz.cli.options import (
     DENIED,
     USAGE,
+    F,
     caller,
     caller_options,
     fail,
@@ -38,23 +40,32 @@ Questions that --given does not answer are unknown. Exits with 0 for allow, 3 fo
 refuse, 2 for a wrong call."""
 
 
+def request_options(function: F) -> F:
+    """Add what is written of a request beside its method and target."""
+    for option in (
+        click.option(
+            "--given",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Answers to look-ups, as TOML.",
+        ),
+        click.option("--body", metavar="FILE|-", help="The request's body, or - for stdin."),
+        click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A header."),
+        click.option(
+            "--door",
+            type=click.Choice([Door.PLUGIN.value, Door.PROXY.value]),
+            default=Door.PLUGIN.value,
+            show_default=True,
+            help="The door that the request would come in by.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 @click.command(help=HELP)
 @policy_option
 @caller_options
-@click.option(
-    "--door",
-    type=click.Choice([Door.PLUGIN.value, Door.PROXY.value]),
-    default=Door.PLUGIN.value,
-    show_default=True,
-    help="The door that the request would come in by.",
-)
-@click.option("--header", "headers", multiple=True, metavar="'K: V'", help="A request header.")
-@click.option("--body", metavar="FILE|-", help="The request's body, or - for standard input.")
-@click.option(
-    "--given",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Answers to look-ups, as TOML.",
-)
+@request_options
 @click.option("--explain", "explained", is_flag=True, help="Say what would allow it as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision for a program.")
 @click.argument("method")
@@ -75,11 +86,36 @@ def command(  # noqa: PLR0913  one parameter for each option
     target: str,
 ) -> None:
     """Judge and print; the exit status is the verdict."""
-    identity = caller(subject, groups, tenant)
-    content = _body(body)
-    raw = RawRequest(method, target, _headers(headers, content), content, door=Door(door))
+    request = Written(method, target, door, headers, body, given)
+    asked = (request, caller(subject, groups, tenant), reference)
+    sys.exit(show(*asked, explained=explained, as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request as somebody wrote it down, and what stands in for look-ups."""
+
+    method: str
+    target: str
+    door: str
+    headers: tuple[str, ...]
+    body: str | None
+    given: Path | None
+
+    def raw(self) -> RawRequest:
+        """Return what would arrive. Raises UsageError on a header or a body that is none."""
+        content = _body(self.body)
+        headers = _headers(self.headers, content)
+        return RawRequest(self.method, self.target, headers, content, door=Door(self.door))
+
+
+def show(
+    request: Written, identity: Identity, reference: str, *, explained: bool, as_json: bool
+) -> int:
+    """Judge a written request and print it; return the status that its verdict has."""
+    raw = request.raw()
     try:
-        answers = read_given(given)
+        answers = read_given(request.given)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     snapshot = snapshot_or_exit(reference)
@@ -94,7 +130,7 @@ def command(  # noqa: PLR0913  one parameter for each option
         report.echo(result, verbose=True)
         if advice and result.verdict.decision:
             report.echo_advice(result.verdict.decision, advice)
-    sys.exit(0 if result.verdict.effect is Effect.ALLOW else DENIED)
+    return 0 if result.verdict.effect is Effect.ALLOW else DENIED
 
 
 def _advice(result: Rehearsal, identity: Identity, snapshot: Snapshot) -> Advice | None:

@@ -48,7 +48,7 @@ findings, 2 when settings cannot be read."""
 def command(*, host: str | None, paths: tuple[Path, ...], as_json: bool) -> None:
     """Examine and print; the exit status says whether something is wrong."""
     try:
-        setup = _setup(host, paths or tuple(path for path in USUAL if path.exists()))
+        setup = _setup(host, paths or tuple(path for path in USUAL if _is_there(path)))
     except ConfigurationError as error:
         fail(str(error), USAGE)
     found = examine(setup)
@@ -57,6 +57,14 @@ def command(*, host: str | None, paths: tuple[Path, ...], as_json: bool) -> None
     else:
         _echo(found)
     sys.exit(FINDINGS if found else 0)
+
+
+def _is_there(path: Path) -> bool:
+    """Say whether there are settings; where one may not look, reading them tells why."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _setup(host: str | None, paths: tuple[Path, ...]) -> Setup:

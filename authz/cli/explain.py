@@ -1,40 +1,98 @@
-"""``dockgate explain``: why a recorded decision came out as it did."""
+"""``dockgate explain``: why a recorded or a written request comes out as it does."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from authz.cli import report
-from authz.cli.options import USAGE, fail, snapshot_or_exit
+from authz.cli.decide import Written, request_options, show
+from authz.cli.options import USAGE, caller, caller_options, fail, snapshot_or_exit
 from authz.errors import ConfigurationError
 from authz.explain import Explanation, as_json, explain
 from authz.policy.explain import printable
 from authz.policy.snapshot import Snapshot
 from authz.recorded import Recorded, files_of, find
 
-HELP = """Say why a recorded decision came out as it did.
+HELP = """Say why a recorded decision came out as it did, or a written request would.
 
 \b
 dockgate explain 01JABC... --audit /var/log/dockgate/audit.jsonl --policy /etc/dockgate/policy
+dockgate explain GET /v1.47/containers/json --policy builtin:developer --as user:alice
 
-With a policy, also what it would say now, the nearest rows that allow something of the kind, and
+With a policy, also what it says now, the nearest rows that allow something of the kind, and
 the smallest row that would allow it, for you to review. Files that were rotated away beside the
-audit are searched as well. Written requests are explained by `dockgate decide --explain`."""
+audit are searched as well. Of a written request everything that `dockgate decide` takes may be
+said; the record of a decision has all of it."""
+
+RECORDED, WRITTEN = 1, 2
+"""How many words name a request: its id, or its method and target."""
+
+OF_WRITTEN = {
+    "subject": "--as",
+    "groups": "--group",
+    "tenant": "--tenant",
+    "door": "--door",
+    "headers": "--header",
+    "body": "--body",
+    "given": "--given",
+}
+"""Options that say something of a written request."""
 
 
 @click.command(help=HELP)
-@click.argument("request_id")
+@click.argument("request", nargs=-1, required=True, metavar="REQUEST_ID | METHOD TARGET")
 @click.option(
     "--audit",
-    required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The audit file.",
+    help="The audit file that has the decision.",
 )
 @click.option("--policy", "reference", metavar="DIR", help="A bundle's folder, or builtin:NAME.")
+@caller_options
+@request_options
 @click.option("--json", "as_document", is_flag=True, help="Print it for a program.")
-def command(request_id: str, audit: Path, reference: str | None, *, as_document: bool) -> None:
+def command(  # noqa: PLR0913  one parameter for each option
+    *,
+    request: tuple[str, ...],
+    audit: Path | None,
+    reference: str | None,
+    subject: str,
+    groups: tuple[str, ...],
+    tenant: str,
+    door: str,
+    headers: tuple[str, ...],
+    body: str | None,
+    given: Path | None,
+    as_document: bool,
+) -> None:
+    """Explain what was recorded, or what is written."""
+    if len(request) == WRITTEN:
+        if reference is None or audit is not None:
+            raise click.UsageError("METHOD TARGET takes --policy DIR, and no --audit")
+        written = Written(request[0], request[1], door, headers, body, given)
+        show(
+            written, caller(subject, groups, tenant), reference, explained=True, as_json=as_document
+        )
+        return
+    if len(request) != RECORDED:
+        raise click.UsageError("expected one REQUEST_ID, or METHOD TARGET")
+    if audit is None:
+        raise click.UsageError("REQUEST_ID takes --audit FILE")
+    _nothing_written()
+    _recorded(request[0], audit, reference, as_document=as_document)
+
+
+def _nothing_written() -> None:
+    """Refuse options that would be without effect. Raises UsageError."""
+    said = click.get_current_context().get_parameter_source
+    for name, option in OF_WRITTEN.items():
+        if said(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} is for METHOD TARGET; the record has it already")
+
+
+def _recorded(request_id: str, audit: Path, reference: str | None, *, as_document: bool) -> None:
     """Find the record, explain it, print it."""
     snapshot = snapshot_or_exit(reference) if reference else None
     explanation = explain(_found(request_id, audit), snapshot)

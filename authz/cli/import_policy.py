@@ -27,6 +27,14 @@ TEXTS: Final[Mapping[str, Callable[[str, tuple[str, ...]], Imported]]] = {
 }
 CASBIN: Final = "casbin-table"
 
+EXPECTED: Final[Mapping[str, str]] = {
+    "socket-env": "settings such as CONTAINERS=1",
+    "regex-list": "expressions such as -allowGET=/version",
+    "json-lines": "lines with users and actions",
+    CASBIN: "rows such as p, alice, /containers/*, GET",
+}
+"""What a file of each kind says at least."""
+
 HELP = """Make a bundle out of another gate's settings.
 
 \b
@@ -64,6 +72,9 @@ def command(kind: str, file: Path, into: Path, holders: tuple[str, ...]) -> None
             raise click.UsageError(f"--as: {fault[0]}")
     try:
         imported = _read(kind, file, holders)
+        if not imported.grants and not imported.rows:
+            _echo_left(imported)
+            fail(f"{file}: nothing in it can be carried over; expected {EXPECTED[kind]}", USAGE)
         folder = imported.folder()
         folder.write(into)
         bundle = load_bundle(into, thorough=True)
@@ -72,12 +83,16 @@ def command(kind: str, file: Path, into: Path, holders: tuple[str, ...]) -> None
     except PolicyError as error:
         click.echo(render_problems(error.problems), err=True)
         fail(f"{file}: nothing in it can be carried over as a policy", USAGE)
-    for text in dict.fromkeys(imported.left):
-        click.echo(f"not carried over: {printable(text)}")
+    _echo_left(imported)
     if bundle.warnings:
         click.echo(render_problems(bundle.warnings))
     own = len(bundle.own_rows())
     click.echo(f"{own} rows written to {into}; next: dockgate check {into}")
+
+
+def _echo_left(imported: Imported) -> None:
+    for text in dict.fromkeys(imported.left):
+        click.echo(f"not carried over: {printable(text)}")
 
 
 def _read(kind: str, file: Path, holders: tuple[str, ...]) -> Imported:

@@ -86,6 +86,9 @@ def _prune(audit: _Audit, snapshot: Snapshot) -> None:
 def _learn(audit: _Audit, into: Path | None) -> None:
     lesson = Lesson()
     lesson.read(audit.read(loud=True))
+    if not lesson.learned:
+        whose = f" of {', '.join(sorted(audit.subjects))}" if audit.subjects else ""
+        fail(f"{audit.files[-1]}: no decision{whose} went through, so nothing is learned", USAGE)
     learned = drafted(lesson.uses, lesson.unguarded)
     folder = folder_of(lesson, learned)
     with tempfile.TemporaryDirectory(prefix="dockgate-") as scratch:

@@ -17,7 +17,7 @@ COMMANDS = {
     "try": "Judge what a docker command would send; nothing reaches a daemon.",
     "check": "Check a bundle or a pack; print every problem at once.",
     "test": "Run the tests of a bundle or a pack.",
-    "explain": "Say why a recorded decision came out as it did.",
+    "explain": "Say why a recorded or a written request comes out as it does.",
     "replay": "Say which recorded decisions would change under another policy.",
     "learn": "Write the least policy that allows what was recorded.",
     "install": "Install as the daemon's plugin, or as its front proxy.",

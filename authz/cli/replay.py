@@ -45,6 +45,8 @@ def command(audit: Path, reference: str, against: str | None, *, as_document: bo
     except ConfigurationError as error:
         fail(str(error), USAGE)
     report.echo_trouble(reading)
+    if reading.broken and not replay.records:
+        fail(f"{audit}: none of its lines is a decision; expected an audit file", USAGE)
     if as_document:
         report.echo_json(as_json(replay) | report.trouble(reading))
     else:

@@ -23,8 +23,8 @@ from authz.proof import CASES, Result, run, untested
 FAILURES = 1
 
 
-@click.command(help="Run the tests of a bundle or a pack. Exits with 1 when one fails.")
-@click.argument("reference", metavar="DIR")
+@click.command(help="Run the tests of bundles and packs. Exits with 1 when one fails.")
+@click.argument("references", metavar="DIR...", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the results for a program.")
 @click.option(
     "--junit",
@@ -32,8 +32,25 @@ FAILURES = 1
     help="Write the results as JUnit XML, too.",
 )
 @click.option("--coverage", is_flag=True, help="Name the rows that settled no case.")
-def command(reference: str, junit: Path | None, *, as_json: bool, coverage: bool) -> None:
+def command(
+    references: tuple[str, ...], junit: Path | None, *, as_json: bool, coverage: bool
+) -> None:
     """Run every case and say which fail."""
+    if as_json and len(references) > 1:
+        raise click.UsageError("--json takes one DIR")
+    proved = [_prove(reference) for reference in references]
+    if junit:
+        _write(junit, junit_xml([(bundle.name, results) for bundle, results in proved]))
+    for reference, (bundle, results) in zip(references, proved, strict=True):
+        if len(references) > 1:
+            click.echo(reference)
+        _print(results, bundle, as_json=as_json, coverage=coverage)
+    failed = any(result.complaint for _, results in proved for result in results)
+    sys.exit(FAILURES if failed else 0)
+
+
+def _prove(reference: str) -> tuple[Bundle, list[Result]]:
+    """Run the cases of one folder; end where there are none."""
     bundle = bundle_or_exit(reference, FAILURES)
     try:
         cases = load_cases(bundle.root / CASES)
@@ -43,11 +60,7 @@ def command(reference: str, junit: Path | None, *, as_json: bool, coverage: bool
     if not cases:
         fail(f"{reference}: {CASES} has no cases", FAILURES)
     snapshot = compile_snapshot(bundle)
-    results = [run(case, snapshot) for case in cases]
-    if junit:
-        _write(junit, junit_xml(bundle.name, results))
-    _print(results, bundle, as_json=as_json, coverage=coverage)
-    sys.exit(FAILURES if any(result.complaint for result in results) else 0)
+    return bundle, [run(case, snapshot) for case in cases]
 
 
 def _write(path: Path, text: bytes) -> None:

@@ -47,6 +47,9 @@ UNKNOWN = (
 )
 """What to do about it."""
 
+GREETINGS = frozenset({"SystemPing", "SystemPingHead"})
+"""Operations by which a client only looks whether there is a daemon."""
+
 LONGEST_NAME = 150
 """Characters of a case's name."""
 
@@ -101,12 +104,14 @@ def command(  # noqa: PLR0913  one parameter for each option
             answers.made(result.operation, raw)
         return result.verdict, result.operation
 
-    said = _run(client, judge)
+    failed, said = _run(client, judge)
     if not seen:
         fail(f"{client[0]} sent nothing; it said: {said.strip() or 'nothing'}", USAGE)
     _print(seen, as_json=as_json)
-    allowed = all(each.result.verdict.effect is Effect.ALLOW for each in seen)
-    sys.exit(0 if allowed else DENIED)
+    if any(each.result.verdict.effect is not Effect.ALLOW for each in seen):
+        sys.exit(DENIED)
+    if failed and all(each.result.operation in GREETINGS for each in seen):
+        fail(f"{client[0]} only greeted the daemon; it said: {said.strip() or 'nothing'}", USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,8 @@ class _Seen:
     given: Mapping[str, Any]
 
 
-def _run(client: tuple[str, ...], judge: Judge) -> str:
-    """Run the client with everything pointing at the scratch socket; return what it said."""
+def _run(client: tuple[str, ...], judge: Judge) -> tuple[bool, str]:
+    """Run the client against the scratch socket; return whether it failed, and what it said."""
     with tempfile.TemporaryDirectory(prefix="dockgate-") as folder:
         socket = Path(folder, "docker.sock")
         environ = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
@@ -136,10 +141,10 @@ def _run(client: tuple[str, ...], judge: Judge) -> str:
                     check=False,
                 )
             except subprocess.TimeoutExpired as error:
-                return (error.stdout or b"").decode(errors="replace")
+                return True, (error.stdout or b"").decode(errors="replace")
             except OSError as error:
                 fail(f"{client[0]}: {error.strerror}", USAGE)
-    return finished.stdout.decode(errors="replace")
+    return finished.returncode != 0, finished.stdout.decode(errors="replace")
 
 
 def _print(seen: list[_Seen], *, as_json: bool) -> None:

@@ -139,8 +139,9 @@ def _passes(services: Sequence[Service]) -> Passes | None:
     """Use the key of a service's look-ups; one that is not there is not made."""
     for each in services:
         key = each.settings.pass_key
-        if key is not None and key.exists():
-            with suppress(ConfigurationError):  # an open key is a finding, and the service's end
+        # An open key is a finding, and the service's end; one that only root reads is none for us.
+        with suppress(ConfigurationError, OSError):
+            if key is not None and key.exists():
                 return Passes(load_key(key))
     return None
 

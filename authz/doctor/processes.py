@@ -75,19 +75,26 @@ def running(proc: Path = Path("/proc")) -> list[Dockerd]:
 def read(pid: int, words: Sequence[str], proc: Path = Path("/proc")) -> Dockerd:
     """Return one daemon by its command line. Its files are read as it sees them."""
     flags = parse(words[1:])
-    file = _seen(Path(flags.get("config-file", [str(USUAL)])[-1]), proc / str(pid) / "root")
+    file = _seen(Path(flags.get("config-file", [str(USUAL)])[-1]), proc / str(pid))
     settings, problem = _file(file)
     for name, values in flags.items():
         settings[LISTS.get(name, name)] = list(values) if name in LISTS else values[-1]
     return Dockerd(pid, flags, file, settings, problem, _changes(proc / str(pid)))
 
 
-def _seen(file: Path, root: Path) -> Path:
-    """Return where a file of another process lies for us: by its own path where that is it."""
-    inside = root / file.relative_to("/")
-    if not inside.exists() or (file.exists() and file.samefile(inside)):
-        return file
-    return inside
+def _seen(file: Path, process: Path) -> Path:
+    """Return where a file of another process lies for us: by its own path where that is it.
+
+    Where we may not look it is left to whoever reads the file to say so.
+    """
+    if not file.is_absolute():
+        return process / "cwd" / file
+    inside = process / "root" / file.relative_to("/")
+    try:
+        ours = not inside.exists() or (file.exists() and file.samefile(inside))
+    except OSError:
+        ours = False
+    return file if ours else inside
 
 
 def parse(words: Sequence[str]) -> dict[str, list[str]]:

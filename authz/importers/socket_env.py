@@ -41,7 +41,7 @@ _ON: Final = frozenset({"1", "true", "yes", "on"})
 def read(text: str, holders: tuple[str, ...]) -> Imported:
     """Read the variables; everybody who could reach the proxy is one of ``holders``."""
     found = Imported("the settings of a socket proxy", links=[(who, ROLE) for who in holders])
-    values = dict.fromkeys(GIVEN, "1")
+    values: dict[str, str] = {}
     for line in text.splitlines():
         match = _LINE.match(line.partition(" #")[0])
         if match is None:
@@ -50,6 +50,9 @@ def read(text: str, holders: tuple[str, ...]) -> Imported:
             values[match[1]] = match[2].lower()
         else:
             found.left.append(f"{match[1]} is no setting that is known here")
+    if not values:
+        found.left.append("no setting is in the file; here is what such a proxy opens without any")
+    values = dict.fromkeys(GIVEN, "1") | values
     _grant(found, {name for name, value in values.items() if value in _ON})
     return found
 

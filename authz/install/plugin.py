@@ -89,6 +89,7 @@ def prepare(site: Site, wish: Wish, template: str) -> Settings:
     if not config.exists():
         bundle = config.parent / "policy"
         if not bundle.exists():
+            load_bundle(wish.policy)  # what does not load stays outside, also of a dry run
             site.copy(_shipped(wish.policy), bundle)
         site.write(config, template, 0o600)
         if site.dry:

@@ -1,14 +1,16 @@
 """What was seen once, said so that it is also true tomorrow.
 
-A home folder is its owner's, an id that a daemon made up is any such id, a
-secret is any text. Everything else stays as it was: a row that a program wrote
-must not allow what nobody did.
+A home folder is its owner's, a folder that is called like a tenant is the
+tenant's, an id that a daemon made up is any such id, a secret is any text.
+Everything else stays as it was: a row that a program wrote must not allow what
+nobody did.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import product
 from typing import Final
 
 from authz.drafts.dangers import danger_of
@@ -32,20 +34,41 @@ _HOME = re.compile(r"/home/([^/]+)(?:/.*)?")
 
 def generalised(identity: Identity, fact: Fact) -> str:
     """Return the pattern for a value that a caller used."""
-    name = fill_for(identity).values.get("name", "") if identity.subject != ANONYMOUS else ""
-    if fact.kind in PATHS and name:
-        home = _HOME.fullmatch(fact.value)
-        if home and home[1] == name:
-            return "/home/{name}/**"
+    words = fill_for(identity).values
+    own = {
+        "name": words.get("name", "") if identity.subject != ANONYMOUS else "",
+        "tenant": words.get("tenant", ""),
+    }
+    if fact.kind in PATHS:
+        return _home(fact.value, own["name"]) or _shared(fact.value, own["tenant"])
     if fact.kind in NAMES:
         if _ID.fullmatch(fact.value):
             return "?" * len(fact.value)
-        for mark in "-_":
-            if name and mark not in name and fact.value.startswith(f"{name}{mark}"):
-                return f"{{name}}{mark}*"
+        for (word, value), mark in product(own.items(), "-_"):
+            if value and mark not in value and fact.value.startswith(f"{value}{mark}"):
+                return f"{{{word}}}{mark}*"
     if fact.kind == "image.id":
         return "**"  # which image it is needs a row of its own, and changes with every build
     return literal(fact.value)
+
+
+def _home(path: str, name: str) -> str:
+    """Return the pattern for whose home it is; nothing where it is not the caller's."""
+    home = _HOME.fullmatch(path)
+    return "/home/{name}/**" if home and name and home[1] == name else ""
+
+
+def _shared(path: str, tenant: str) -> str:
+    """Return the pattern for a folder that is called like the caller's tenant, else the path.
+
+    Not one in the root, nor among homes, and not one that the host runs from.
+    """
+    above, found, _ = f"{path}/".partition(f"/{tenant}/")
+    if not (tenant and above and found) or f"{above}/".startswith("/home/"):
+        return literal(path)
+    if danger_of(Fact("bind", f"{above}/{tenant}")):
+        return literal(path)
+    return f"{literal(above)}/{{tenant}}/**"
 
 
 def folded(kind: str, pattern: str, others: Iterable[str]) -> str:

@@ -44,6 +44,18 @@ def test_every_mistake_is_printed_at_once(tmp_path):
     ]
 
 
+def test_several_are_checked_at_once(tmp_path):
+    """Each is summed up, and one mistake is a mistake of all."""
+    result = run("check", "builtin:observe", "builtin:developer", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    ends = [line.partition(": ")[0] for line in result.output.splitlines() if " errors, " in line]
+    assert ends == ["builtin:observe", "builtin:developer"]
+    assert f"{tmp_path}/none: 1 error, 0 warnings" in result.output
+    found = json.loads(run("check", "builtin:developer", str(tmp_path / "none"), "--json").output)
+    assert [each["severity"] for each in found] == ["warning", "error"]
+    assert run("check", "builtin:observe", "builtin:developer").exit_code == 0
+
+
 def test_routes_lists_everything():
     """Operations and facts, for people and for programs."""
     text = run("routes").output

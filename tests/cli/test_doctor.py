@@ -91,3 +91,13 @@ def test_broken_settings_are_a_wrong_call(tmp_path):
 
     assert done.exit_code == 2
     assert "nonsense is not a setting" in done.output
+
+
+def test_settings_that_one_may_not_see_are_told(tmp_path, monkeypatch):
+    """As to anybody but root; too long a name does it for root."""
+    monkeypatch.setattr(doctor, "USUAL", (tmp_path / ("x" * 300),))
+
+    done = invoked()
+
+    assert done.exit_code == 2
+    assert done.stderr.endswith(": File name too long\n")

@@ -120,3 +120,35 @@ def test_a_written_request_is_explained_as_well(policy):
     assert json.loads(result.output)["explanation"]["forbidden_by"] == []
     result = CliRunner().invoke(main, [*arguments, "GET", "//info"])
     assert result.output.startswith("REFUSE")
+
+
+def test_a_written_request_can_be_given_in_place_of_an_id(policy):
+    """And is explained as decide does it; that it was denied is no failure."""
+    request = ["POST", "/v1.47/containers/create", "--body", "-"]
+    rest = ["--policy", str(policy), "--as", "user:alice", *request]
+    body = json.dumps(a_create(Binds=["/srv:/srv"]))
+    result = CliRunner().invoke(main, ["explain", *rest], input=body)
+    assert result.exit_code == 0, result.output
+    assert result.output == (
+        CliRunner().invoke(main, ["decide", "--explain", *rest], input=body).output
+    )
+    result = CliRunner().invoke(main, ["explain", "--json", *rest], input=body)
+    assert json.loads(result.output)["explanation"]["roles"] == ["role:dev"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["GET", "/info"], "METHOD TARGET takes --policy DIR, and no --audit"),
+        (["GET", "/info", "--policy", "p", "--audit", "a"], "and no --audit"),
+        (["01J"], "REQUEST_ID takes --audit FILE"),
+        (["GET", "/info", "more"], "expected one REQUEST_ID, or METHOD TARGET"),
+        (["01J", "--audit", "a", "--as", "user:bob"], "--as is for METHOD TARGET"),
+        (["01J", "--audit", "a", "--body", "b"], "--body is for METHOD TARGET"),
+    ],
+)
+def test_options_that_do_not_go_together_are_told(arguments, said):
+    """Rather than left out of account."""
+    result = CliRunner().invoke(main, ["explain", *arguments])
+    assert result.exit_code == 2
+    assert said in result.output

@@ -58,6 +58,26 @@ def test_wrong_calls_are_told(content, options, said, tmp_path):
     assert said in result.output
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "said"),
+    [
+        ("json-lines", '{"name": "p"}\n', "expected lines with users and actions"),
+        ("json-lines", "odd\n", "not carried over: line 1: is no policy"),
+        ("casbin-table", "", "expected rows such as p, alice, /containers/*, GET"),
+        ("regex-list", "hello\n", "expected expressions such as -allowGET=/version"),
+        ("socket-env", "EVENTS=0\nPING=0\nVERSION=0\n", "expected settings such as CONTAINERS=1"),
+    ],
+)
+def test_a_bundle_that_grants_nothing_is_not_written(kind, content, said, tmp_path):
+    """The file is of another kind, more likely than not."""
+    (tmp_path / "file").write_text(content)
+    result = run("import", kind, tmp_path / "file", "--into", tmp_path / "new")
+    assert result.exit_code == 2
+    assert said in result.output
+    assert "nothing in it can be carried over" in result.output
+    assert not (tmp_path / "new").exists()
+
+
 def test_nothing_is_written_over(tmp_path):
     """The folder must be new."""
     (tmp_path / "file").write_text(FILES["socket-env"])

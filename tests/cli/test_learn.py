@@ -95,3 +95,16 @@ def test_what_cannot_be_allowed_is_told(tmp_path):
     assert "no policy can allow bind.over:/etc/dockgate, used 1 times" in result.stderr
     assert "1 still denied" in result.stderr
     assert "denied 1 times: user:alice container.create bind.over:/etc/dockgate" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "whose"), [((), ""), (("--subject", "user:eve"), " of user:eve")]
+)
+def test_nothing_is_not_learned_from(options, whose, audit, tmp_path):
+    """A bundle without rows would look like an answer; none is written."""
+    file = audit if options else an_audit(tmp_path / "other.jsonl", [b"junk\n"])
+    result = learn(file, "--into", tmp_path / "new", *options)
+    assert result.exit_code == 2
+    said = f"dockgate: {file}: no decision{whose} went through, so nothing is learned\n"
+    assert result.stderr.endswith(said)
+    assert not (tmp_path / "new").exists()

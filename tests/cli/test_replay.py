@@ -110,3 +110,14 @@ def test_garbage_is_counted(old, tmp_path):
     """Not told line by line for ever."""
     result = replay(an_audit(tmp_path / "a.jsonl", [b"x\n"] * 150), "--policy", old)
     assert "150 lines are no records" in result.stderr
+
+
+@pytest.mark.parametrize(("content", "status"), [(b"junk\n[1]\n", 2), (b"", 0)])
+def test_a_file_that_is_no_audit_is_not_said_to_stay_the_same(content, status, tmp_path):
+    """One that is still empty is: nothing was decided yet."""
+    (tmp_path / "other").write_bytes(content)
+    arguments = ["replay", str(tmp_path / "other"), "--policy", "builtin:observe"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == status
+    told = "none of its lines is a decision; expected an audit file" in result.stderr
+    assert told == bool(status)

@@ -154,3 +154,21 @@ def test_a_report_that_cannot_be_written_is_told(bundle, tmp_path):
     result = run("test", str(bundle), "--junit", str(tmp_path / "none" / "x.xml"))
     assert result.exit_code == 1
     assert "cannot be written: No such file or directory" in result.output
+
+
+def test_several_are_tested_at_once(bundle, tmp_path):
+    """Each under its own name, a suite for each; one failure is a failure of all."""
+    good, path = str(shipped("policies", "packs", "sockets")), tmp_path / "junit.xml"
+    (bundle / "tests.toml").write_text(PING % "deny")
+    result = run("test", good, str(bundle), "--junit", str(path))
+    assert result.exit_code == 1
+    assert [line for line in result.output.splitlines() if line in (good, str(bundle))] == [
+        *(good, str(bundle)),
+    ]
+    root = ET.parse(path).getroot()  # noqa: S314  our own
+    assert [suite.get("failures") for suite in root] == ["0", "1"]
+    assert root.get("failures") == "1"
+    assert int(root.get("tests")) == sum(int(suite.get("tests")) for suite in root)
+    assert run("test", good, good).exit_code == 0
+    result = run("test", good, good, "--json")
+    assert (result.exit_code, "--json takes one DIR" in result.output) == (2, True)

@@ -115,6 +115,18 @@ def developer(tmp_path):
     return folder
 
 
+@pytest.mark.parametrize(("request_line", "status"), [("HEAD /_ping", 2), ("GET /version", 0)])
+def test_a_client_that_fails_before_it_asks_for_anything_is_told(request_line, status, developer):
+    """That a ping is allowed says nothing about what was meant."""
+    failing = (CLIENT + "sys.exit('no such folder')", request_line)
+    arguments = ("--policy", str(developer), "--as", "user:alice", "--", sys.executable, "-c")
+    result = attempt(*arguments, *failing)
+    assert result.stdout.startswith("ALLOW"), result.output
+    assert result.exit_code == status
+    told = "only greeted the daemon; it said: no such folder" in result.stderr
+    assert told == bool(status)
+
+
 def test_cases_pass_where_they_are_pasted(developer, tmp_path):
     """With the answers that they needed, the objects that the client made among them."""
     given = tmp_path / "given.toml"

@@ -183,3 +183,10 @@ def test_a_set_up_knows_whether_people_come_through_the_proxy():
 def test_the_time_that_asking_takes_is_no_difference(text, expected):
     """Only what lies outside of it; what is no time tells nothing."""
     assert skew(text, NOW, NOW + timedelta(seconds=1)) == expected
+
+
+def test_a_key_that_one_may_not_see_is_not_used(tmp_path):
+    """As by anybody but root; too long a name does it for root."""
+    key = tmp_path / ("x" * 300)
+
+    assert examined(tmp_path, a_script(), pass_key=key) == []

@@ -136,6 +136,24 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path, text, problem):
     assert found.settings == {"config-file": "/etc/other.json"}
 
 
+def test_a_place_where_one_may_not_look_is_told(tmp_path):
+    """As to anybody but root: another's file system is closed. Too long a name does it for root."""
+    a_process(tmp_path, 8, "dockerd")
+
+    assert read(8, ["dockerd", f"--config-file=/{'x' * 300}"], tmp_path).problem == (
+        "File name too long"
+    )
+
+
+def test_a_relative_file_lies_where_the_daemon_was_started(tmp_path):
+    """Which is not where we were."""
+    folder = a_process(tmp_path, 8, "dockerd")
+    (folder / "cwd").mkdir()
+    (folder / "cwd" / "mine.json").write_text('{"icc": false}')
+
+    assert read(8, ["dockerd", "--config-file", "mine.json"], tmp_path).settings["icc"] is False
+
+
 def test_no_file_is_no_problem(tmp_path):
     """The defaults hold."""
     a_process(tmp_path, 8, "dockerd")

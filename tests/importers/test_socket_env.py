@@ -13,6 +13,9 @@ def operations(text):
 def test_what_is_open_by_default_is_granted():
     """Events, ping and version; nothing else."""
     assert operations("") == {"SystemEvents", "SystemPing", "SystemPingHead", "SystemVersion"}
+    assert read("hello\n", ()).left == [
+        "no setting is in the file; here is what such a proxy opens without any"
+    ]
     assert operations("EVENTS=0\nPING=0\nVERSION=0") == set()
 
 

@@ -70,6 +70,15 @@ def test_a_dry_run_makes_nothing(tmp_path):
     assert any("daemon.json" in each for each in said)
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_policy_to_copy_that_is_not_there_ends_it(tmp_path, dry):
+    """Before anything is made, so that a second try finds nothing half done; a dry run says it."""
+    with pytest.raises(PolicyError):
+        install(Site(tmp_path, dry=dry), Wish(policy=str(tmp_path / "none")))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_policy_that_does_not_load_ends_it(image):
     """Nothing else is written; so does a policy that is not there."""
     site, _ = image

@@ -36,6 +36,29 @@ def test_a_value_of_alice(fact, pattern):
     assert generalised(ALICE, Fact(kind, value)) == pattern
 
 
+@pytest.mark.parametrize(
+    ("fact", "pattern"),
+    [
+        ("bind:/srv/groups/red/data/x", "/srv/groups/{tenant}/**"),
+        ("target.bind.rw:/srv/red", "/srv/{tenant}/**"),
+        ("bind:/srv/a*b/red", "/srv/a?b/{tenant}/**"),
+        ("bind:/red/data", "/red/data"),
+        ("bind:/etc/red/data", "/etc/red/data"),
+        ("bind:/home/red/data", "/home/red/data"),
+        ("bind:/srv/redder/data", "/srv/redder/data"),
+        ("bind:/home/alice/red/x", "/home/{name}/**"),
+        ("volume:red-cache", "{tenant}-*"),
+        ("net:alice_red", "{name}_*"),
+        ("image:registry.example/red/app", "registry.example/red/app"),
+    ],
+)
+def test_a_value_of_a_tenant(fact, pattern):
+    """Folders and names of it are every member's; what is the caller's own stays their own."""
+    alice = Identity("user:alice", tenant="red")
+    kind, _, value = fact.partition(":")
+    assert generalised(alice, Fact(kind, value)) == pattern
+
+
 def test_nobody_has_no_home():
     """An account that happens to be called so is somebody else."""
     assert generalised(Identity(ANONYMOUS), Fact("bind", "/home/anonymous/x")) == (
