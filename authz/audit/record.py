@@ -122,7 +122,7 @@ def line(record: AuditRecord) -> bytes:
     pieces were in a line before.
     """
     redaction = record.redaction
-    context = _context_text(redaction, tuple(record.context.items()))
+    context = _context_text(redaction, record.context)
     facts = ",".join([_fragment(outcome, redaction) for outcome in record.outcomes])
     detail = f',"detail":{_quoted(redaction.text(record.detail))}' if record.detail else ""
     return (
@@ -163,10 +163,27 @@ def _or_null(text: str) -> str:
     return _quoted(text) if text else "null"
 
 
-@lru_cache(maxsize=256)
-def _context_text(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
-    """Return the members of a context: within a second a caller's questions share one."""
+LONGEST_CONTEXT = 1024
+"""Characters of a context whose text is kept, so that no request says how much memory that is."""
+
+
+def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
+    """Return the members of a context: within a second a caller's questions share one.
+
+    What may be a secret is not kept.
+    """
+    items = tuple(context.items())
+    whole = "".join([*context, *context.values()])
+    if "@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT:
+        return _members(redaction, items)
+    return _kept_members(redaction, items)
+
+
+def _members(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
     return ",".join([f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context])
+
+
+_kept_members = lru_cache(maxsize=256)(_members)
 
 
 @lru_cache(maxsize=256)
