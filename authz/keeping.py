@@ -15,7 +15,7 @@ from authz.audit.ledger import Checkpoints
 from authz.audit.redaction import Redaction
 from authz.audit.rotation import Retention, Rotation
 from authz.audit.sink import STANDARD_OUTPUT, Custody, Durability, Sink
-from authz.audit.summary import CALLER, Allowance, Summary
+from authz.audit.summary import UNPROVEN, Allowance, Summary
 from authz.audit.upkeep import Chores, Elsewhere, Upkeep
 from authz.lookups.lookup_pass import load_key
 from authz.sections import Audit
@@ -56,11 +56,11 @@ def opened(audit: Audit) -> Iterator[Kept]:
         upkeep.start()
         for each in followers:
             each.start(sink.count)
-        caller = Allowance(audit.most_refusals, CALLER.burst)
+        unproven = Allowance(audit.most_refusals, UNPROVEN.burst)
         yield Kept(
             sink,
             redaction,
-            Summary(caller),
+            Summary(unproven),
             allow_reads=audit.on_failure == "allow-reads",
             outcomes=audit.outcomes,
             followers=tuple(followers),

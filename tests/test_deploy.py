@@ -2,6 +2,7 @@
 
 import configparser
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -87,6 +88,39 @@ def test_systemd_calls_the_sandbox_tight():
     words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=16"]
     judged = subprocess.run([*words, service], capture_output=True, text=True, check=False)
     assert judged.returncode == 0, judged.stdout[-200:]
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_what_sends_records_on_may_reach_its_receiver(tmp_path):
+    """The drop-in opens the network, to addresses that are listed, and nothing else."""
+    added = tmp_path / "dockgate.service.d"
+    added.mkdir()
+    shutil.copy(SYSTEMD / "dockgate.service", tmp_path)
+
+    before = sandbox(tmp_path)
+    shutil.copy(SYSTEMD / "forward.conf", added)
+    after = sandbox(tmp_path)
+
+    changed = {name for name, text in after.items() if text != before[name]}
+    assert changed == {
+        "PrivateNetwork",
+        "RestrictAddressFamilies_AF_INET_INET6",
+        "IPAddressDeny",  # a list of what is allowed lies over it
+    }
+    assert "IPAddressDeny" not in (SYSTEMD / "forward.conf").read_text()
+
+
+def sandbox(folder):
+    """Return what systemd says of each part of the service's sandbox."""
+    words = ["systemd-analyze", "security", "--offline=true", "--no-pager", "--json=short"]
+    judged = subprocess.run(
+        [*words, str(folder / "dockgate.service")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "SYSTEMD_UNIT_PATH": f"{folder}:"},
+    )
+    return {each["json_field"]: each["description"] for each in json.loads(judged.stdout)}
 
 
 def test_managed_plugin_serves_the_socket_that_its_configuration_names():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from authz.audit.chain import Kind
 from authz.cli.main import COMMANDS
 from authz.errors import Reason
 from authz.metrics import Metrics
@@ -62,6 +63,11 @@ def test_every_metric_is_described():
     """Our own; those of process and platform are the library's."""
     names = {family.name for family in Metrics().registry.collect()}
     assert first_cells("Metrics") == {name for name in names if name.startswith("dockgate_")}
+
+
+def test_every_kind_of_line_is_described():
+    """Whoever reads a log finds what a line tells."""
+    assert first_cells("The audit log") >= {kind.value for kind in Kind}
 
 
 def test_every_log_event_is_described():

@@ -23,7 +23,8 @@ class Query:
     """What a record must have; what is empty is not asked for.
 
     ``row`` is one that settled a fact; ``thing`` a name or id in the target,
-    a fact or an outcome.
+    a fact or an outcome. Lines that are no decisions, such as grants and
+    summaries, have a caller and an action in places of their own.
     """
 
     id: str = ""
@@ -41,8 +42,8 @@ class Query:
         identity, request = _table(record, "identity"), _table(record, "request")
         return (
             _fits(self.id, record.get("id"))
-            and _fits(self.subject, identity.get("subject"))
-            and _fits(self.action, request.get("action"))
+            and _fits(self.subject, identity.get("subject", record.get("subject")))
+            and _fits(self.action, request.get("action", record.get("action")))
             and _fits(self.verdict, record.get("verdict"))
             and _fits(self.reason, record.get("reason"))
             and (not self.row or any(_fits(self.row, fact.get("row")) for fact in facts(record)))
@@ -89,11 +90,14 @@ def _fits(pattern: str, value: object) -> bool:
 
 
 def _objects(record: Mapping[str, Any]) -> list[str]:
-    """Return what names an object: the path, ``name``, values of facts, an outcome's id."""
+    """Return what names an object: path, ``name``, values of facts, ids of outcome and grant."""
     path, _, query = str(_table(record, "request").get("target", "")).partition("?")
     found = [unquote(part) for part in path.split("/")]
     found += [
         unquote(pair.removeprefix("name=")) for pair in query.split("&") if pair.startswith("name=")
     ]
     found += [str(fact.get("fact", "")).partition(":")[2] for fact in facts(record)]
-    return [*found, str(record.get("object", ""))]
+    granted = record.get("facts")
+    if isinstance(granted, str):
+        found += [fact.partition(":")[2] for fact in granted.split("|")]
+    return [*found, str(record.get("object", "")), str(record.get("grant", ""))]

@@ -1,8 +1,9 @@
 """Which refusals are counted instead of written, so that nobody fills the disk with them.
 
-What is let through is always written. Of refusals that nobody signed for, and
-of denials of one caller, only so many a second are; the rest is summed up in a
-record of its own. It knows records and a clock.
+What is let through is always written, and so is every denial of a caller who
+proved who he is. Of refusals that nobody signed for, and of denials of callers
+without a proof, only so many a second are; the rest is summed up in a record of
+its own. It knows records and a clock.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from authz.audit.ledger import stamp
 from authz.audit.record import AuditRecord
+from authz.identity.identity import Proof
 from authz.policy.decision import Effect
 
 PERIOD = 10.0
@@ -35,8 +37,8 @@ class Allowance:
 
 UNSIGNED = Allowance(rate=1, burst=100)
 """For refusals of requests that nobody proved to have made."""
-CALLER = Allowance(rate=5, burst=1000)
-"""For denials and refusals of one caller."""
+UNPROVEN = Allowance(rate=5, burst=1000)
+"""For denials and refusals of a caller without a proof, such as all on the daemon's socket."""
 
 Key = tuple[str, str, str]
 
@@ -55,8 +57,10 @@ class _Bucket:
 class Summary:
     """Counts what is above the allowance."""
 
-    def __init__(self, caller: Allowance = CALLER, clock: Callable[[], float] = monotonic) -> None:
-        self._caller = caller
+    def __init__(
+        self, unproven: Allowance = UNPROVEN, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._unproven = unproven
         self._clock = clock
         self._buckets: dict[Key, _Bucket] = {}
 
@@ -65,7 +69,9 @@ class Summary:
         if record.verdict is Effect.ALLOW or not record.enforced:
             return False
         identity = record.identity
-        allowance = self._caller if identity else UNSIGNED
+        if identity and identity.proof is not Proof.NONE:
+            return False
+        allowance = self._unproven if identity else UNSIGNED
         if not allowance.rate:
             return False
         key = (record.door.value, record.reason.value, identity.subject if identity else "")

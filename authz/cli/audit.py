@@ -32,6 +32,9 @@ EVERY = 0.25
 LAST = 10
 """Records that are shown before those that come."""
 
+NOT_SAID = ("seq", "prev", "kind", "time")
+"""Members of a line that a person reads elsewhere, or not at all."""
+
 COLOURS = {"allow": "green", "deny": "red", "refuse": "yellow"}
 
 VERIFY = """Check the audit log: every line is there, unchanged and in order.
@@ -96,33 +99,53 @@ def check(
     raise SystemExit(BROKEN if report.problems else 0)
 
 
-@command.command("query", help="Search the audit log; texts may hold * and ?.")
+QUERY = """Search the audit log; texts may hold * and ?.
+
+Without --kind and --all these are the decisions; with --id all lines that carry it: the decision,
+and how the request ended. Exits with 0, also where nothing is found."""
+
+
+@command.command("query", help=QUERY)
 @FILES
 @click.option("--id", "request", default="", metavar="ID", help="The request's id.")
 @click.option("--subject", default="", metavar="S", help="Who asked, such as user:alice.")
 @click.option("--action", default="", metavar="A", help="Such as container.create.")
-@click.option("--verdict", default="", type=click.Choice(["", "allow", "deny", "refuse"]))
+@click.option("--verdict", type=click.Choice(["allow", "deny", "refuse"]))
 @click.option("--reason", default="", metavar="CODE", help="A reason code.")
 @click.option("--row", default="", metavar="ROW", help="A row that settled a fact.")
 @click.option("--object", "thing", default="", metavar="O", help="A name or id that was meant.")
 @click.option("--since", default="", metavar="TIME", help="ISO 8601, or 90m, 2h, 1d ago.")
 @click.option("--until", default="", metavar="TIME", help="The same; not included.")
-@click.option("--all", "every", is_flag=True, help="Also lines that are no decisions.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([str(each) for each in Kind]),
+    help="Such as outcome, grant or summary; several add up.",
+)
+@click.option("--all", "every", is_flag=True, help="Lines of every kind.")
 @JSON
-def search(files: tuple[Path, ...], *, every: bool, as_json: bool, **asked: str) -> None:
+def search(
+    files: tuple[Path, ...],
+    *,
+    kinds: tuple[str, ...],
+    every: bool,
+    as_json: bool,
+    **asked: str | None,
+) -> None:
     """Print the records that match."""
+    wanted = kinds or ((Kind.DECISION,) if not asked["request"] else ())
+    given = {name: text or "" for name, text in asked.items()}
     query = Query(
-        id=asked["request"],
-        since=_moment("--since", asked["since"]),
-        until=_moment("--until", asked["until"]),
-        **{
-            name: asked[name] for name in ("subject", "action", "verdict", "reason", "row", "thing")
-        },
+        id=given.pop("request"),
+        since=_moment("--since", given.pop("since")),
+        until=_moment("--until", given.pop("until")),
+        **given,
     )
     try:
         for entry in read(whole(files)):
-            wanted = every or entry.kind == Kind.DECISION
-            if entry.record and wanted and query.matches(entry.record):
+            meant = every or not wanted or entry.kind in wanted
+            if entry.record and meant and query.matches(entry.record):
                 _show(entry.record, entry.text, as_json=as_json)
     except ConfigurationError as error:
         fail(str(error), USAGE)
@@ -187,12 +210,8 @@ def sentence(record: Mapping[str, Any]) -> str:
     """Return a record as a person reads it, on one line."""
     when = printable(str(record.get("time", "")))
     if record.get("kind", Kind.DECISION) != Kind.DECISION:
-        rest = {
-            name: value
-            for name, value in record.items()
-            if name not in ("seq", "prev", "kind", "time")
-        }
-        return f"{when}  {printable(str(record['kind'])):<8} {printable(json.dumps(rest))}"
+        rest = [_pair(*each) for each in record.items() if each[0] not in NOT_SAID]
+        return f"{when}  {printable(str(record['kind'])):<8} {printable('  '.join(rest))}"
     identity, request = record.get("identity") or {}, record.get("request") or {}
     verdict = str(record.get("verdict", ""))
     head = click.style(verdict.upper().ljust(8), fg=COLOURS.get(verdict))
@@ -205,6 +224,12 @@ def sentence(record: Mapping[str, Any]) -> str:
         printable(str(record.get("id", ""))),
     ]
     return "  ".join(part for part in parts if part)
+
+
+def _pair(name: str, value: object) -> str:
+    """Say one member of a line that is no decision; what could be taken for two is quoted."""
+    plain = isinstance(value, str) and value and " " not in value
+    return f"{name}={value if plain else json.dumps(value)}"
 
 
 def _why(record: Mapping[str, Any]) -> str:

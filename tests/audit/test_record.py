@@ -309,3 +309,23 @@ def test_few_pieces_are_kept(monkeypatch: pytest.MonkeyPatch):
         line(a_record(outcomes=(Outcome(Fact("net", str(number)), None),)))
 
     assert 0 < len(record_module._fragments) <= 4
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"),
+    [
+        ("nginx", 1),
+        ("https://me:hunter2@h/x", 0),
+        ("password=hunter2", 0),
+        ("x" * record_module.LONGEST_CONTEXT, 0),
+    ],
+)
+def test_a_context_is_kept_unless_it_is_long_or_may_be_a_secret(image: str, kept: int):
+    """Callers say what is in it, and secrets stay in no memory longer than they must."""
+    record_module._kept_members.cache_clear()
+    record = a_record(context={"user": "cert:ci", "image": image})
+
+    line(record)
+    line(record)
+
+    assert record_module._kept_members.cache_info()[::3] == (kept, kept)

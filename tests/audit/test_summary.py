@@ -3,10 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from authz.audit.record import AuditRecord, Mode
-from authz.audit.summary import CALLER, MOST_KEYS, PERIOD, UNSIGNED, Allowance, Summary
+from authz.audit.summary import MOST_KEYS, PERIOD, UNPROVEN, UNSIGNED, Allowance, Summary
 from authz.errors import Reason
-from authz.identity.identity import Identity
+from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect
 from authz.wire.raw import Door
 
@@ -76,8 +78,19 @@ def test_what_is_let_through_is_always_written():
     assert counted(summary, replace(ALICE, enforced=False), 10) == 0
 
 
+@pytest.mark.parametrize("proof", [proof for proof in Proof if proof is not Proof.NONE])
+def test_who_proved_himself_has_a_line_for_every_denial(proof: Proof):
+    """However many there are: somebody may have to answer for each."""
+    summary = Summary(Allowance(rate=1, burst=0), Clock())
+    alice = replace(ALICE, identity=Identity("user:alice", proof=proof))
+    refused = replace(alice, verdict=Effect.REFUSE, reason=Reason.UNKNOWN_ROUTE)
+
+    assert counted(summary, alice, 5000) == counted(summary, refused, 5000) == 0
+    assert counted(summary, replace(alice, identity=Identity("user:alice")), 10) == 10
+
+
 def test_a_rate_of_nothing_has_no_limit():
-    """Whoever wants every denial of a caller gets them."""
+    """Whoever wants every denial of callers without a proof gets them."""
     assert counted(Summary(Allowance(0, 0), Clock()), ALICE, 5000) == 0
 
 
@@ -97,4 +110,4 @@ def test_callers_are_told_apart_up_to_a_number():
     assert told[-1]["subject"] is None
     assert told[-1]["count"] == 9
     assert summary._buckets == {}
-    assert CALLER.burst > UNSIGNED.burst
+    assert UNPROVEN.burst > UNSIGNED.burst

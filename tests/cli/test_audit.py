@@ -147,6 +147,49 @@ def test_records_are_searched(log: Path, arguments: tuple[str, ...], ids: list[s
     assert [json.loads(line)["id"] for line in result.output.splitlines()] == ids
 
 
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """Return a log with a decision, how that ended, a grant and a summary."""
+    log = Log()
+    log.add(**DENIED, id="one")
+    log.add("outcome", id="one", status=201, object="c0ffee")
+    grant = {"event": "granted", "grant": "G", "subject": "user:alice", "reason": "INC-1: stuck"}
+    log.add("grant", id="two", action="container.exec", facts="on:own|exec.user:root", **grant)
+    log.add("summary", id="three", subject=None, count=4)
+    return write(tmp_path / "audit.jsonl", log.lines)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kinds"),
+    [
+        (("--id", "one"), ["decision", "outcome"]),
+        (("--id", "one", "--kind", "outcome"), ["outcome"]),
+        (("--kind", "outcome", "--object", "c0ff*"), ["outcome"]),
+        (("--kind", "grant", "--kind", "summary"), ["grant", "summary"]),
+        (("--kind", "grant", "--subject", "user:alice", "--action", "container.*"), ["grant"]),
+        (("--kind", "grant", "--object", "root"), ["grant"]),
+        (("--kind", "grant", "--object", "G"), ["grant"]),
+        (("--kind", "grant", "--subject", "user:bob"), []),
+        (("--all", "--subject", "user:alice"), ["decision", "grant"]),
+    ],
+)
+def test_what_is_no_decision_is_searched(told: Path, arguments: tuple[str, ...], kinds: list[str]):
+    """How a request ended with its decision, and grants by whom they are for."""
+    result = run("query", told, "--json", *arguments)
+
+    assert result.exit_code == 0
+    assert [json.loads(line)["kind"] for line in result.output.splitlines()] == kinds
+
+
+def test_what_is_no_decision_is_one_line_for_a_person(told: Path):
+    """Member by member."""
+    lines = run("query", told, "--all").output.splitlines()
+
+    when = "2026-07-01T00:00:00.000Z"
+    assert lines[1] == f"{when}  outcome  id=one  status=201  object=c0ffee"
+    assert lines[2].endswith('subject=user:alice  reason="INC-1: stuck"')
+
+
 def test_a_time_that_is_none_is_told(log: Path):
     """With what was expected."""
     result = run("query", log, "--since", "yesterday")
