@@ -129,6 +129,7 @@ async def run(ground: Ground) -> None:
         )
     )
     operator = Operator(runner, ground.policy, lookups, metrics, mode)
+    operator.also_warn(ground.kept.warnings)
     operator.also_reload(ground.front.further, ground.front.renew)
     for each in ground.kept.followers:
         metrics.audit_lag.labels(each.name).set_function(partial(ground.kept.lag, each))

@@ -42,6 +42,14 @@ class Kept:
         """Return how many lines a follower has not sent yet."""
         return max(0, self.sink.count - follower.sent_through)
 
+    def warnings(self) -> list[str]:
+        """Say who does not get the lines that he should."""
+        return [
+            f"records are not sent on to {each.name}, {self.lag(each)} wait: {each.problem}"
+            for each in self.followers
+            if each.problem
+        ]
+
 
 @contextmanager
 def opened(audit: Audit) -> Iterator[Kept]:

@@ -65,7 +65,7 @@ class Operator:
     ) -> None:
         self._further: Sequence[CurrentPolicy] = ()
         self._renew: Callable[[], None] = lambda: None
-        self._also_warn: Callable[[], list[str]] = list
+        self._also_warn: list[Callable[[], list[str]]] = []
         self._runner = runner
         self._policy = policy
         self._lookups = lookups
@@ -86,7 +86,7 @@ class Operator:
 
     def also_warn(self, warnings: Callable[[], list[str]]) -> None:
         """Let ``/readyz`` tell more than what is known here."""
-        self._also_warn = warnings
+        self._also_warn.append(warnings)
 
     async def ready(self) -> Answer:
         """Say whether requests can be judged: 200, or 503 where nothing can be recorded.
@@ -97,12 +97,13 @@ class Operator:
         version, unreached = await self._engine()
         policies = [self._policy, *self._further]
         problems = [*(each.problem for each in policies), unreached, self._runner.audit_problem]
+        others = [text for warnings in self._also_warn for text in warnings()]
         document = {
             "status": self._status(problems),
             "mode": self._mode.value,
             "policy": self._policy.snapshot.digest,
             "daemon": version or None,
-            "warnings": [*filter(None, problems), *self._warnings(version), *self._also_warn()],
+            "warnings": [*filter(None, problems), *self._warnings(version), *others],
         }
         return Answer(503 if self._runner.audit_problem else 200, document)
 

@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,28 @@ def test_it_is_known_what_was_not_sent_yet(tmp_path: Path):
 
     assert (after, ahead) == (before + 1, 0)
     assert before > 0
+
+
+def test_who_does_not_get_the_lines_is_told(tmp_path: Path):
+    """With why, and how many wait."""
+    nobody = Forwarding(to=f"syslog://{tmp_path}/nobody")
+    ended = time.monotonic() + 10
+
+    with opened(settings(tmp_path, forward=[nobody])) as found, capture_logs():
+        (follower,) = found.followers
+        found.sink.append(a_record(0))
+        while not follower.problem and time.monotonic() < ended:
+            time.sleep(0.02)
+        told = found.warnings()
+        waiting = found.lag(follower)
+
+    assert waiting > 0
+    assert told == [
+        f"records are not sent on to {follower.name}, {waiting} wait: No such file or directory"
+    ]
+
+
+def test_nobody_is_warned_of_who_gets_the_lines(tmp_path: Path):
+    """Or of nobody."""
+    with opened(settings(tmp_path)) as found:
+        assert found.warnings() == []

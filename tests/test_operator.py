@@ -371,12 +371,14 @@ async def test_a_grant_is_a_record_of_its_own_kind(site):
 
 
 async def test_readiness_tells_of_what_others_warn_of(site):
-    """Such as grants in force."""
+    """Such as grants in force, and receivers of records that are away."""
     found = site()
     found.operator.also_warn(lambda: ["user:alice is granted container.exec"])
+    found.operator.also_warn(lambda: ["records are not sent on"])
 
     assert (await found.operator.ready()).document["warnings"] == [
-        "user:alice is granted container.exec"
+        "user:alice is granted container.exec",
+        "records are not sent on",
     ]
 
 

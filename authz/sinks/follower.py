@@ -45,7 +45,10 @@ class Transport(Protocol):
 
 
 class Follower:
-    """Sends what is behind the position in ``state`` to a transport, in a thread of its own."""
+    """Sends what is behind the position in ``state`` to a transport, in a thread of its own.
+
+    ``problem`` says why the other side cannot be reached; it is empty where it can.
+    """
 
     def __init__(self, name: str, path: Path, state: Path, transport: Transport) -> None:
         self.name = name
@@ -53,7 +56,7 @@ class Follower:
         self._transport = transport
         self.sent_through = _position(state)
         self._trail = Trail(path, self.sent_through)
-        self._failing = False
+        self.problem = ""
         self._wait = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follower {name}", daemon=True)
@@ -82,17 +85,17 @@ class Follower:
         except OSError as error:
             self._give_up(error)
             return False
-        if self._failing:
+        if self.problem:
             log.info("audit.forwarding_resumed", to=self.name)
-        self._failing, self._wait = False, 0.0
+        self.problem, self._wait = "", 0.0
         return len(lines) == BATCH
 
     def _give_up(self, error: OSError) -> None:
         """Go back to what the other side has for certain, and wait."""
-        if not self._failing:
-            problem = error.strerror or str(error)
+        problem = error.strerror or str(error) or type(error).__name__
+        if not self.problem:
             log.error("audit.forwarding_failed", to=self.name, problem=problem)
-        self._failing = True
+        self.problem = problem
         self._wait = min(LONGEST_WAIT, self._wait * 2 or FIRST_WAIT)
         self._transport.close()
         self._trail.rewind(self.sent_through)

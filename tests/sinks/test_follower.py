@@ -70,6 +70,7 @@ def test_what_was_not_taken_is_sent_again(tmp_path: Path):
     with capture_logs() as logs:
         follower.step()
         follower.step()
+        problem = follower.problem
         to.broken = False
         follower.step()
     follower._trail.close()
@@ -78,6 +79,7 @@ def test_what_was_not_taken_is_sent_again(tmp_path: Path):
     assert to.closed == 2
     assert [log["event"] for log in logs] == ["audit.forwarding_failed", "audit.forwarding_resumed"]
     assert follower.sent_through == 3
+    assert (problem != "", follower.problem) == (True, "")
 
 
 def test_what_is_not_acknowledged_does_not_count(tmp_path: Path):
