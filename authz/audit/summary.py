@@ -8,7 +8,7 @@ record of its own. It knows records and a clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -50,6 +50,8 @@ class _Bucket:
     last: str = ""
     since: str = ""
     until: str = ""
+    actions: dict[str, int] = field(default_factory=dict)
+    """How often what was tried: one of the table's actions, or nothing where it was not read."""
 
 
 class Summary:
@@ -81,6 +83,8 @@ class Summary:
             bucket.first, bucket.since = record.id, time
         bucket.count += 1
         bucket.last, bucket.until = record.id, time
+        action = record.asked.action if record.asked else ""
+        bucket.actions[action] = bucket.actions.get(action, 0) + 1
         return True
 
     def told(self) -> list[dict[str, Any]]:
@@ -98,9 +102,10 @@ class Summary:
                         "last": bucket.last,
                         "since": bucket.since,
                         "until": bucket.until,
+                        "actions": bucket.actions,
                     }
                 )
-                bucket.count = 0
+                bucket.count, bucket.actions = 0, {}
             elif self._clock() - bucket.at > PERIOD:
                 del self._buckets[door, reason, subject]
         return found

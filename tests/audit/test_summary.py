@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from authz.audit.record import AuditRecord, Mode
+from authz.audit.record import Asked, AuditRecord, Mode
 from authz.audit.summary import CALLER, MOST_KEYS, PERIOD, UNSIGNED, Allowance, Summary
 from authz.errors import Reason
 from authz.identity.identity import Identity
@@ -52,6 +52,7 @@ def test_refusals_of_nobody_are_summed_up():
             "last": "id-49",
             "since": "2026-07-01T00:00:00.000Z",
             "until": "2026-07-01T00:00:00.000Z",
+            "actions": {"": 90},
         }
     ]
     assert summary.told() == []
@@ -66,6 +67,22 @@ def test_one_caller_does_not_silence_another():
 
     assert (alice, bob) == (3, 3)
     assert [each["subject"] for each in summary.told()] == ["user:alice", "user:bob"]
+
+
+def test_what_was_tried_is_not_lost_in_a_flood():
+    """A caller cannot hide one thing behind many others that are denied as well."""
+    summary = Summary(Allowance(rate=1, burst=0.5), Clock())
+    ping = Asked("GET", "/_ping", action="system.ping")
+    create = replace(ping, action="container.create")
+
+    counted(summary, replace(ALICE, asked=ping), 50)
+    counted(summary, replace(ALICE, asked=create), 1)
+    counted(summary, replace(ALICE, asked=None), 1)
+
+    (told,) = summary.told()
+    assert told["actions"] == {"system.ping": 50, "container.create": 1, "": 1}
+    counted(summary, replace(ALICE, asked=create), 1)
+    assert summary.told()[0]["actions"] == {"container.create": 1}
 
 
 def test_what_is_let_through_is_always_written():
