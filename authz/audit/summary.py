@@ -43,6 +43,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Bucket:
+    allowance: Allowance
     left: float
     at: float
     count: int = 0
@@ -52,6 +53,16 @@ class _Bucket:
     until: str = ""
     actions: dict[str, int] = field(default_factory=dict)
     """How often what was tried: one of the table's actions, or nothing where it was not read."""
+
+    def fill(self, now: float) -> None:
+        """Add what the time since the last record gives."""
+        more = (now - self.at) * self.allowance.rate
+        self.left, self.at = min(self.allowance.burst, self.left + more), now
+
+    def idle(self, now: float) -> bool:
+        """Say whether a new one would be no fuller: else a pause would give more than the rate."""
+        full = self.left + (now - self.at) * self.allowance.rate >= self.allowance.burst
+        return full and now - self.at > PERIOD
 
 
 class Summary:
@@ -72,9 +83,8 @@ class Summary:
             return False
         key = (record.door.value, record.reason.value, identity.subject if identity else "")
         bucket = self._bucket(key, allowance)
-        now = self._clock()
-        bucket.left = min(allowance.burst, bucket.left + (now - bucket.at) * allowance.rate)
-        bucket.at = now
+        bucket.allowance = allowance  # several kinds may share one
+        bucket.fill(self._clock())
         if bucket.left >= 1:
             bucket.left -= 1
             return False
@@ -106,7 +116,7 @@ class Summary:
                     }
                 )
                 bucket.count, bucket.actions = 0, {}
-            elif self._clock() - bucket.at > PERIOD:
+            elif bucket.idle(self._clock()):
                 del self._buckets[door, reason, subject]
         return found
 
@@ -115,5 +125,5 @@ class Summary:
             key = OTHERS
         found = self._buckets.get(key)
         if found is None:
-            found = self._buckets[key] = _Bucket(allowance.burst, self._clock())
+            found = self._buckets[key] = _Bucket(allowance, allowance.burst, self._clock())
         return found

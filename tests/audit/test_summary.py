@@ -107,7 +107,7 @@ def test_callers_are_told_apart_up_to_a_number():
         counted(summary, one, 2)
 
     told = summary.told()
-    clock.now += PERIOD + 1
+    clock.now += 1000
     summary.told()
 
     assert len(told) == MOST_KEYS + 1
@@ -115,3 +115,20 @@ def test_callers_are_told_apart_up_to_a_number():
     assert told[-1]["count"] == 9
     assert summary._buckets == {}
     assert CALLER.burst > UNSIGNED.burst
+
+
+def test_a_pause_gives_nobody_more_than_his_rate():
+    """While another kind of refusal keeps the summaries coming."""
+    clock = Clock()
+    summary = Summary(Allowance(rate=1, burst=100), clock)
+    counted(summary, ALICE, 101)
+    summary.told()
+
+    clock.now += PERIOD + 1
+    summary.told()
+
+    assert counted(summary, ALICE, 100) == 100 - int(PERIOD + 1)
+    clock.now += 1000
+    summary.told()
+    summary.told()
+    assert summary._buckets == {}
