@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from authz import recorder
 from authz.audit.chain import Kind
-from authz.audit.summary import Allowance, Summary
+from authz.audit.summary import UNSIGNED, Allowance, Summary
 from authz.errors import AuditUnavailableError
 from authz.policy.decision import Effect
 from authz.recorder import Recorder
@@ -128,14 +128,14 @@ async def test_what_is_counted_is_told_later(made, monkeypatch):
     monkeypatch.setattr(recorder, "PERIOD", 0.05)
     sink = ScriptedSink()
     one = made(sink, summary=Summary(Allowance(0, 0)))
-    for _ in range(103):
+    for _ in range(int(UNSIGNED.burst) + 3):
         await one.write(a_record(1))
     await until(lambda: sink.notes)
     for _ in range(2):
         await one.write(a_record(2))
     one.close()
 
-    assert len(sink.records) == 100
+    assert len(sink.records) == UNSIGNED.burst
     assert [(kind, members["count"]) for kind, members in sink.notes] == [
         (Kind.SUMMARY, 3),
         (Kind.SUMMARY, 2),
@@ -174,7 +174,7 @@ async def test_the_end_waits_for_what_is_written(made):
     """A summary is not lost because it comes last."""
     sink = ScriptedSink(blocking=True)
     one = made(sink)
-    for _ in range(101):
+    for _ in range(int(UNSIGNED.burst) + 1):
         await one.write(a_record(1))
 
     one.close()

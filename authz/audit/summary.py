@@ -9,7 +9,7 @@ its own. It knows records and a clock.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -35,9 +35,9 @@ class Allowance:
     burst: float
 
 
-UNSIGNED = Allowance(rate=1, burst=100)
+UNSIGNED = Allowance(rate=1, burst=2_000)
 """For refusals of requests that nobody proved to have made."""
-UNPROVEN = Allowance(rate=5, burst=1000)
+UNPROVEN = Allowance(rate=5, burst=100_000)
 """For denials and refusals of a caller without a proof, such as all on the daemon's socket."""
 
 Key = tuple[str, str, str]
@@ -45,6 +45,7 @@ Key = tuple[str, str, str]
 
 @dataclass(slots=True)
 class _Bucket:
+    allowance: Allowance
     left: float
     at: float
     count: int = 0
@@ -52,6 +53,18 @@ class _Bucket:
     last: str = ""
     since: str = ""
     until: str = ""
+    actions: dict[str, int] = field(default_factory=dict)
+    """How often what was tried: one of the table's actions, or nothing where it was not read."""
+
+    def fill(self, now: float) -> None:
+        """Add what the time since the last record gives."""
+        more = (now - self.at) * self.allowance.rate
+        self.left, self.at = min(self.allowance.burst, self.left + more), now
+
+    def idle(self, now: float) -> bool:
+        """Say whether a new one would be no fuller: else a pause would give more than the rate."""
+        full = self.left + (now - self.at) * self.allowance.rate >= self.allowance.burst
+        return full and now - self.at > PERIOD
 
 
 class Summary:
@@ -76,9 +89,8 @@ class Summary:
             return False
         key = (record.door.value, record.reason.value, identity.subject if identity else "")
         bucket = self._bucket(key, allowance)
-        now = self._clock()
-        bucket.left = min(allowance.burst, bucket.left + (now - bucket.at) * allowance.rate)
-        bucket.at = now
+        bucket.allowance = allowance  # several kinds may share one
+        bucket.fill(self._clock())
         if bucket.left >= 1:
             bucket.left -= 1
             return False
@@ -87,6 +99,8 @@ class Summary:
             bucket.first, bucket.since = record.id, time
         bucket.count += 1
         bucket.last, bucket.until = record.id, time
+        action = record.asked.action if record.asked else ""
+        bucket.actions[action] = bucket.actions.get(action, 0) + 1
         return True
 
     def told(self) -> list[dict[str, Any]]:
@@ -104,10 +118,11 @@ class Summary:
                         "last": bucket.last,
                         "since": bucket.since,
                         "until": bucket.until,
+                        "actions": bucket.actions,
                     }
                 )
-                bucket.count = 0
-            elif self._clock() - bucket.at > PERIOD:
+                bucket.count, bucket.actions = 0, {}
+            elif bucket.idle(self._clock()):
                 del self._buckets[door, reason, subject]
         return found
 
@@ -116,5 +131,5 @@ class Summary:
             key = OTHERS
         found = self._buckets.get(key)
         if found is None:
-            found = self._buckets[key] = _Bucket(allowance.burst, self._clock())
+            found = self._buckets[key] = _Bucket(allowance, allowance.burst, self._clock())
         return found

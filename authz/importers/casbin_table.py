@@ -20,7 +20,7 @@ from typing import Final
 from authz.docker.routes import Operation, load_operations
 from authz.drafts.rows import Draft
 from authz.errors import ConfigurationError
-from authz.importers.grants import Grant, Imported, is_subject, role_of, subject_of
+from authz.importers.grants import Grant, Imported, is_subject, merged, role_of, subject_of
 from authz.policy.decision import Word
 
 SQLITE: Final = b"SQLite format 3\0"
@@ -64,6 +64,7 @@ def read(rows: Iterable[Values], holders: tuple[str, ...]) -> Imported:
         else:
             found.left.append(f"a row of the type {ptype!r}: {', '.join(values)}")
     _link(found, groups, named, holders)
+    found.left += merged((name, role_of(name) if name else EVERYBODY) for name in named)
     return found
 
 

@@ -112,6 +112,16 @@ def role_of(name: str) -> str:
     return f"role:{slug(name) or 'everybody'}"
 
 
+def merged(roles: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Tell of names that become one role, so that who had one gets what the others grant."""
+    names: dict[str, list[str]] = {}
+    for name, role in roles:
+        names.setdefault(role, []).append(name)
+    for role, found in names.items():
+        if len(found) > 1:
+            yield f"{role}: {' and '.join(map(repr, found))} become one, and each gets all"
+
+
 def subject_of(name: str, kind: str) -> str:
     """Return a caller for a name; one that has a type already keeps it."""
     return name if type_of(name) in TYPES else f"{kind}:{name}"

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from authz.docker.routes import load_operations
-from authz.importers.grants import Grant, Imported, is_subject, role_of, subject_of
+from authz.importers.grants import Grant, Imported, is_subject, merged, role_of, subject_of
 
 _NAMES: Final = """
 container_archive ContainerArchive, container_archive_extract PutContainerArchive,
@@ -45,6 +45,7 @@ def read(text: str, _holders: tuple[str, ...] = ()) -> Imported:
     """Read the policies; users are in them."""
     found = Imported("policies of one JSON object a line")
     seen: dict[str, str] = {}
+    roles: list[tuple[str, str]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -53,8 +54,10 @@ def read(text: str, _holders: tuple[str, ...] = ()) -> Imported:
             found.left.append(f"line {number}: is no policy; expected name, users and actions")
             continue
         role = role_of(policy["name"] or f"line-{number}")
+        roles.append((policy["name"], role))
         _people(found, policy, role, seen)
         _grant(found, policy, role)
+    found.left += merged(roles)
     return found
 
 

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import fcntl
 import grp
 import os
 import pwd
@@ -42,6 +43,7 @@ NAMES_LAST = 60.0
 MOST_THREADS = 8
 MOST_NAMES = 4096
 
+_NS_GET_OWNER_UID = 0xB704
 _SO_PEERGROUPS = 59
 _SO_PEERPIDFD = 77
 _UCRED = struct.Struct("iII")
@@ -262,10 +264,34 @@ def _container(proc: Path, pid: int, alive: Callable[[], bool] | None) -> str:
     if not alive() if alive else _started(folder) != before:
         raise ValueError("it has ended")
     if found:
+        _check_container(folder, elsewhere)
         return str(found[-1])
     if elsewhere:
         raise ValueError(f"it lives in another {elsewhere[0]} namespace and in no known container")
     return ""
+
+
+def _check_container(folder: Path, elsewhere: list[str]) -> None:
+    """Raise ValueError where anybody could be in a cgroup of that name.
+
+    Whoever may make cgroups can call one like any container. Only root makes a
+    namespace of processes without one of users, and those of users of root.
+    """
+    if not elsewhere:
+        raise ValueError("it lives in the namespaces of the host and in a container's cgroup")
+    if "user" in elsewhere and _maker(folder / "ns" / "user") not in {0, os.geteuid()}:
+        raise ValueError("it lives in a user namespace that somebody else made")
+
+
+def _maker(namespace: Path) -> int:
+    """Return the account that made a user namespace (ioctl_ns(2)). Raises OSError."""
+    descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        found = fcntl.ioctl(descriptor, _NS_GET_OWNER_UID, bytes(_GID.size))
+    finally:
+        os.close(descriptor)
+    uid: int = _GID.unpack(found)[0]
+    return uid
 
 
 def _started(folder: Path) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from authz.audit.record import AuditRecord, Mode
+from authz.audit.record import Asked, AuditRecord, Mode
 from authz.audit.summary import MOST_KEYS, PERIOD, UNPROVEN, UNSIGNED, Allowance, Summary
 from authz.errors import Reason
 from authz.identity.identity import Identity, Proof
@@ -50,10 +50,11 @@ def test_refusals_of_nobody_are_summed_up():
             "reason": "no_credential",
             "subject": None,
             "count": 90,
-            "first": "id-100",
+            "first": "id-2000",
             "last": "id-49",
             "since": "2026-07-01T00:00:00.000Z",
             "until": "2026-07-01T00:00:00.000Z",
+            "actions": {"": 90},
         }
     ]
     assert summary.told() == []
@@ -68,6 +69,22 @@ def test_one_caller_does_not_silence_another():
 
     assert (alice, bob) == (3, 3)
     assert [each["subject"] for each in summary.told()] == ["user:alice", "user:bob"]
+
+
+def test_what_was_tried_is_not_lost_in_a_flood():
+    """A caller cannot hide one thing behind many others that are denied as well."""
+    summary = Summary(Allowance(rate=1, burst=0.5), Clock())
+    ping = Asked("GET", "/_ping", action="system.ping")
+    create = replace(ping, action="container.create")
+
+    counted(summary, replace(ALICE, asked=ping), 50)
+    counted(summary, replace(ALICE, asked=create), 1)
+    counted(summary, replace(ALICE, asked=None), 1)
+
+    (told,) = summary.told()
+    assert told["actions"] == {"system.ping": 50, "container.create": 1, "": 1}
+    counted(summary, replace(ALICE, asked=create), 1)
+    assert summary.told()[0]["actions"] == {"container.create": 1}
 
 
 def test_what_is_let_through_is_always_written():
@@ -103,7 +120,7 @@ def test_callers_are_told_apart_up_to_a_number():
         counted(summary, one, 2)
 
     told = summary.told()
-    clock.now += PERIOD + 1
+    clock.now += 1000
     summary.told()
 
     assert len(told) == MOST_KEYS + 1
@@ -111,3 +128,20 @@ def test_callers_are_told_apart_up_to_a_number():
     assert told[-1]["count"] == 9
     assert summary._buckets == {}
     assert UNPROVEN.burst > UNSIGNED.burst
+
+
+def test_a_pause_gives_nobody_more_than_his_rate():
+    """While another kind of refusal keeps the summaries coming."""
+    clock = Clock()
+    summary = Summary(Allowance(rate=1, burst=100), clock)
+    counted(summary, ALICE, 101)
+    summary.told()
+
+    clock.now += PERIOD + 1
+    summary.told()
+
+    assert counted(summary, ALICE, 100) == 100 - int(PERIOD + 1)
+    clock.now += 1000
+    summary.told()
+    summary.told()
+    assert summary._buckets == {}

@@ -58,6 +58,13 @@ def test_subjects_are_roles_of_those_who_have_them():
     assert len(found.left) == 4
 
 
+def test_subjects_that_become_one_role_are_told():
+    """What is granted to a name must not go to everybody, or to another one, unseen."""
+    found = read([["p", "/info", "GET"], ["p", "everybody", "/version", "GET"]], HOLDERS)
+
+    assert "role:everybody: '' and 'everybody' become one, and each gets all" in found.left
+
+
 def test_our_own_rows_are_taken_as_they_are():
     """A table may hold them."""
     (draft,) = read([["p", "role:dev", "*", "image.pull", "on:new", "*", "allow"]], ()).rows

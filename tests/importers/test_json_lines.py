@@ -24,6 +24,15 @@ def test_actions_are_names_of_operations():
     assert len(ACTIONS) == len(set(ACTIONS.values()))
 
 
+def test_policies_that_become_one_role_are_told():
+    """Whoever has one of them gets what the other grants as well."""
+    apart = read(policy(name="Team A") + "\n" + policy(name="team-b"))
+    one = read(policy(name="Team A") + "\n" + policy(name="team-a", users=["bob"]))
+
+    assert not any("become one" in each for each in apart.left)
+    assert "role:team-a: 'Team A' and 'team-a' become one, and each gets all" in one.left
+
+
 @pytest.mark.parametrize(
     ("members", "operations"),
     [

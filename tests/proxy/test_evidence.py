@@ -22,6 +22,7 @@ from authz.wire.evidence import PeerCredentials
 
 ALICE = Peer(PeerCredentials(1000, 1000, 42), (1000, 27))
 CONTAINER = "5e" * 32
+HOSTS = "it lives in the namespaces of the host and in a container's cgroup"
 
 
 def a_process(proc: Path, cgroup: str = "0::/user.slice\n", **namespaces: str) -> None:
@@ -76,10 +77,50 @@ def test_a_socket_without_a_peer_is_nobody():
 
 def test_a_process_in_a_containers_cgroup_is_the_container(tmp_path):
     """On both versions of cgroups."""
-    a_process(tmp_path, f"4:memory:/docker/{CONTAINER}\n0::/docker-{CONTAINER}.scope")
+    a_process(
+        tmp_path, f"4:memory:/docker/{CONTAINER}\n0::/docker-{CONTAINER}.scope", pid="pid:[2]"
+    )
     left, right = socket.socketpair()
     with left, right:
         assert read_peer(left, tmp_path).credentials.container == CONTAINER
+
+
+def test_a_host_process_in_a_cgroup_of_that_name_is_nobody(tmp_path):
+    """Who may make cgroups can give one the name of any container, and go into it."""
+    a_process(tmp_path, f"0::/user.slice/user@1000.service/{CONTAINER}\n")
+    left, right = socket.socketpair()
+    with left, right:
+        found = read_peer(left, tmp_path).credentials
+
+    assert (found.container, found.problem) == ("", f"cannot be looked at: {HOSTS}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize(("uid", "is_it"), [(0, True), (1000, False)])
+def test_a_user_namespace_of_somebody_else_holds_no_container(tmp_path, uid, is_it):
+    """Anybody can make one, and be in a cgroup of any name; root makes those of containers."""
+    a_process(tmp_path, f"0::/{CONTAINER}\n", pid="pid:[2]", user="user:[2]")
+    script = "import ctypes, sys; ctypes.CDLL(None).unshare(0x10000000) and sys.exit(1); input()"
+    command = ["/usr/bin/python3", "-c", script]
+    place = tmp_path / str(os.getpid()) / "ns" / "user"
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid, text=True
+    ) as process:
+        theirs = Path(f"/proc/{process.pid}/ns/user")
+        until = time.monotonic() + 5
+        while theirs.readlink() == Path("/proc/self/ns/user").readlink():
+            if process.poll() is not None or time.monotonic() > until:
+                pytest.skip("no user namespaces here")
+            time.sleep(0.01)
+        place.unlink()
+        place.symlink_to(theirs)
+        left, right = socket.socketpair()
+        with left, right:
+            found = read_peer(left, tmp_path).credentials
+        process.communicate("\n", timeout=10)
+
+    assert bool(found.container) is is_it
+    assert bool(found.problem) is not is_it
 
 
 @pytest.mark.parametrize("kind", ["pid", "user"])
