@@ -195,25 +195,37 @@ def _read(text: bytes) -> Recorded | str | None:
 def recorded(document: Mapping[str, Any]) -> Recorded:
     """Read the members of a record. Raises what Python raises where they are of another form."""
     who, asked = document["identity"] or {}, document["request"] or {}
+    for each in (asked.get("method"), asked.get("target"), document.get("detail")):
+        _text(each or "")
+    context = dict(document["context"])
+    for value in context.values():
+        _text(value)
     return Recorded(
-        id=document["id"],
-        time=document["time"],
+        id=_text(document["id"]),
+        time=_text(document["time"]),
         identity=_identity(who),
-        action=asked.get("action") or "",
+        action=_text(asked.get("action") or ""),
         facts=tuple([_fact(each["fact"], "looked_up" in each) for each in document["facts"]]),
-        context=dict(document["context"]),
+        context=context,
         verdict=Effect(document["verdict"]),
         enforced=bool(document["enforced"]),
-        policy=document["policy"] or "",
+        policy=_text(document["policy"] or ""),
         document=document,
     )
 
 
+def _text(value: object) -> str:
+    """Return a text as it is. Raises TypeError where it is something else."""
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
 def _identity(who: Mapping[str, Any]) -> Identity:
     return Identity(
-        subject=who.get("subject") or "",
-        groups=tuple(who.get("groups") or ()),
-        tenant=who.get("tenant") or "",
+        subject=_text(who.get("subject") or ""),
+        groups=tuple(map(_text, who.get("groups") or ())),
+        tenant=_text(who.get("tenant") or ""),
         proof=Proof(who.get("proof") or "none"),
         uid=who.get("uid"),
     )

@@ -86,6 +86,32 @@ def test_lines_that_are_no_records_are_told_by_number(snapshot, tmp_path):
     assert (reading.others, reading.broken) == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("id", 7),
+        ("time", ["now"]),
+        ("policy", 7),
+        ("detail", {"a": 1}),
+        ("context", {"now": 3}),
+        ("request", {"action": 7}),
+        ("request", {"action": "container.list", "target": 7}),
+        ("identity", {"subject": 7}),
+        ("identity", {"subject": "user:a", "groups": [7]}),
+        ("facts", [{"fact": 7}]),
+    ],
+)
+def test_a_record_of_another_form_is_told_as_none(member, value, snapshot, tmp_path):
+    """Whoever judges it need not ask what each member is."""
+    document = json.loads(line(a_record(snapshot, body=a_create()))) | {member: value}
+    path = an_audit(tmp_path / "a.jsonl", [json.dumps(document).encode() + b"\n"])
+    reading = Reading((path,))
+    assert not list(reading)
+    assert [each.problem for each in reading.unreadable] == [
+        "is JSON but no record of a decision",
+    ]
+
+
 def test_garbage_does_not_fill_the_memory(tmp_path):
     """All of it is counted, the first lines are told."""
     reading = Reading((an_audit(tmp_path / "a.jsonl", [b"x\n"] * (MOST_TOLD + 5)),))
