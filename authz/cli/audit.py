@@ -119,13 +119,17 @@ def search(files: tuple[Path, ...], *, every: bool, as_json: bool, **asked: str)
             name: asked[name] for name in ("subject", "action", "verdict", "reason", "row", "thing")
         },
     )
+    broken = 0
     try:
         for entry in read(whole(files)):
+            broken += bool(entry.problem)
             wanted = every or entry.kind == Kind.DECISION
             if entry.record and wanted and query.matches(entry.record):
                 _show(entry.record, entry.text, as_json=as_json)
     except ConfigurationError as error:
         fail(str(error), USAGE)
+    if broken:
+        click.echo(f"dockgate: {broken} lines are no records; audit verify names them", err=True)
 
 
 @command.command("tail", help="Print the last records, and with -f those that come.")
