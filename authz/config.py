@@ -59,6 +59,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: not TOML: the tables are nested too deeply") from None
 
 
 def _over(written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:

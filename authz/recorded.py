@@ -13,7 +13,9 @@ import gzip
 import json
 import lzma
 import re
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -100,16 +102,27 @@ class Reading:
         self.broken = self.others = 0
 
     def __iter__(self) -> Iterator[Recorded]:
-        """Read the files. Raises ConfigurationError where one cannot be read at all."""
-        for path in self._paths:
-            for number, text in enumerate(_lines(path), 1):
-                found = _read(text)
-                if isinstance(found, Recorded):
-                    yield found
-                elif found is None:
-                    self.others += 1
-                else:
-                    self._tell(Unreadable(str(path), number, found))
+        """Read the files. Raises ConfigurationError where one cannot be read at all.
+
+        The last one is opened first: it may be written to, and be rotated away
+        while those before it are read.
+        """
+        *before, last = self._paths
+        with _lines(last) as end:
+            for path in before:
+                with _lines(path) as lines:
+                    yield from self._decisions(path, lines)
+            yield from self._decisions(last, end)
+
+    def _decisions(self, path: Path, lines: Iterable[bytes]) -> Iterator[Recorded]:
+        for number, text in enumerate(lines, 1):
+            found = _read(text)
+            if isinstance(found, Recorded):
+                yield found
+            elif found is None:
+                self.others += 1
+            else:
+                self._tell(Unreadable(str(path), number, found))
 
     def _tell(self, line: Unreadable) -> None:
         self.broken += 1
@@ -142,12 +155,14 @@ def find(request_id: str, paths: tuple[Path, ...]) -> Recorded | None:
     return next((each for each in Reading(paths) if each.id.upper() == wanted), None)
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of one file, decompressed."""
+@contextmanager
+def _lines(path: Path) -> Iterator[Iterable[bytes]]:
+    """Open one file for its lines, decompressed; one that was compressed meanwhile is found."""
+    packed = path.with_name(f"{path.name}.gz")
     try:
-        with path.open("rb") as file:
-            yield from _unpacked(file)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+        with (packed if packed.exists() and not path.exists() else path).open("rb") as file:
+            yield _unpacked(file)
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         why = getattr(error, "strerror", None) or "the compressed file is damaged"
         raise ConfigurationError(f"audit {path}: cannot be read: {why}") from None
 
@@ -180,25 +195,37 @@ def _read(text: bytes) -> Recorded | str | None:
 def recorded(document: Mapping[str, Any]) -> Recorded:
     """Read the members of a record. Raises what Python raises where they are of another form."""
     who, asked = document["identity"] or {}, document["request"] or {}
+    for each in (asked.get("method"), asked.get("target"), document.get("detail")):
+        _text(each or "")
+    context = dict(document["context"])
+    for value in context.values():
+        _text(value)
     return Recorded(
-        id=document["id"],
-        time=document["time"],
+        id=_text(document["id"]),
+        time=_text(document["time"]),
         identity=_identity(who),
-        action=asked.get("action") or "",
+        action=_text(asked.get("action") or ""),
         facts=tuple([_fact(each["fact"], "looked_up" in each) for each in document["facts"]]),
-        context=dict(document["context"]),
+        context=context,
         verdict=Effect(document["verdict"]),
         enforced=bool(document["enforced"]),
-        policy=document["policy"] or "",
+        policy=_text(document["policy"] or ""),
         document=document,
     )
 
 
+def _text(value: object) -> str:
+    """Return a text as it is. Raises TypeError where it is something else."""
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
 def _identity(who: Mapping[str, Any]) -> Identity:
     return Identity(
-        subject=who.get("subject") or "",
-        groups=tuple(who.get("groups") or ()),
-        tenant=who.get("tenant") or "",
+        subject=_text(who.get("subject") or ""),
+        groups=tuple(map(_text, who.get("groups") or ())),
+        tenant=_text(who.get("tenant") or ""),
         proof=Proof(who.get("proof") or "none"),
         uid=who.get("uid"),
     )

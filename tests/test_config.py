@@ -66,6 +66,7 @@ def test_without_a_file_the_plugin_is_switched_on():
         ('mode = "observe"\n[plugin]\n', "mode is 'observe'; input should be"),
         ('daemon = "http://x"\n[plugin]\n', "daemon is 'http://x'; expected unix:///path"),
         ("mode = [\n", "not TOML"),
+        ("mode = " + "[" * 50_000, "are nested too deeply"),
         ('mode = "enforce"\n', "no door is configured"),
     ],
 )

@@ -16,6 +16,8 @@ from authz.recorded import MOST_TOLD, Reading, files_of, find, recorded
 from tests.policies import a_bundle
 from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, read_back
 
+FLIPPED = gzip.compress(bytes(range(256)) * 9, mtime=0)[:10] + b"\xff" * 40
+"""A file whose head is whole and whose contents are not."""
 ROWS = "p, role:dev, *, container.create, on:new|image:**, *, allow\n"
 
 
@@ -84,6 +86,32 @@ def test_lines_that_are_no_records_are_told_by_number(snapshot, tmp_path):
     assert (reading.others, reading.broken) == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("id", 7),
+        ("time", ["now"]),
+        ("policy", 7),
+        ("detail", {"a": 1}),
+        ("context", {"now": 3}),
+        ("request", {"action": 7}),
+        ("request", {"action": "container.list", "target": 7}),
+        ("identity", {"subject": 7}),
+        ("identity", {"subject": "user:a", "groups": [7]}),
+        ("facts", [{"fact": 7}]),
+    ],
+)
+def test_a_record_of_another_form_is_told_as_none(member, value, snapshot, tmp_path):
+    """Whoever judges it need not ask what each member is."""
+    document = json.loads(line(a_record(snapshot, body=a_create()))) | {member: value}
+    path = an_audit(tmp_path / "a.jsonl", [json.dumps(document).encode() + b"\n"])
+    reading = Reading((path,))
+    assert not list(reading)
+    assert [each.problem for each in reading.unreadable] == [
+        "is JSON but no record of a decision",
+    ]
+
+
 def test_garbage_does_not_fill_the_memory(tmp_path):
     """All of it is counted, the first lines are told."""
     reading = Reading((an_audit(tmp_path / "a.jsonl", [b"x\n"] * (MOST_TOLD + 5)),))
@@ -117,6 +145,7 @@ def test_a_decision_is_found_in_any_of_the_files(snapshot, tmp_path):
     [
         (None, "cannot be read: No such file or directory"),
         (gzip.compress(b"x" * 1000)[:20], "cannot be read: the compressed file is damaged"),
+        (FLIPPED, "cannot be read: the compressed file is damaged"),
         (b"\xfd7zXZ\0garbage and more", "cannot be read: the compressed file is damaged"),
     ],
 )
@@ -128,6 +157,23 @@ def test_a_file_that_cannot_be_read_is_told(content, said, tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         list(Reading(files_of(path)))
     assert str(caught.value) == f"audit {path}: {said}"
+
+
+def test_what_is_rotated_while_it_is_read_is_not_missed(snapshot, tmp_path):
+    """The file that was written to goes on being read, and one that was compressed is found."""
+    records = [a_record(snapshot, body=a_create()) for _ in range(4)]
+    names = ("a.jsonl.1", "a.jsonl.2", "a.jsonl")
+    for age, (name, record) in enumerate(zip(names, records, strict=False)):
+        an_audit(tmp_path / name, [record])
+        os.utime(tmp_path / name, (1_000_000 + age, 1_000_000 + age))
+    reading = iter(Reading(files_of(tmp_path / "a.jsonl")))
+    found = [next(reading).id]
+    (tmp_path / "a.jsonl").rename(tmp_path / "a.jsonl.3")
+    an_audit(tmp_path / "a.jsonl", records[3:])
+    (tmp_path / "a.jsonl.2.gz").write_bytes(gzip.compress((tmp_path / "a.jsonl.2").read_bytes()))
+    (tmp_path / "a.jsonl.2").unlink()
+    found += [each.id for each in reading]
+    assert found == [each.id for each in records[:3]]
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):

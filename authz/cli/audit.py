@@ -142,13 +142,17 @@ def search(
         until=_moment("--until", given.pop("until")),
         **given,
     )
+    broken = 0
     try:
         for entry in read(whole(files)):
+            broken += bool(entry.problem)
             meant = every or not wanted or entry.kind in wanted
             if entry.record and meant and query.matches(entry.record):
                 _show(entry.record, entry.text, as_json=as_json)
     except ConfigurationError as error:
         fail(str(error), USAGE)
+    if broken:
+        click.echo(f"dockgate: {broken} lines are no records; audit verify names them", err=True)
 
 
 @command.command("tail", help="Print the last records, and with -f those that come.")

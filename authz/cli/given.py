@@ -27,6 +27,8 @@ def read_given(path: Path | None) -> Answers:
         raise ConfigurationError(f"{path}: byte {error.start} is not UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: not TOML: the tables are nested too deeply") from None
     for name in ("case", "given"):
         inner = tables.get(name)
         if len(tables) == 1 and isinstance(inner, dict):

@@ -190,6 +190,16 @@ def test_what_is_no_decision_is_one_line_for_a_person(told: Path):
     assert lines[2].endswith('subject=user:alice  reason="INC-1: stuck"')
 
 
+def test_lines_that_no_search_can_find_are_counted(log: Path):
+    """On standard error: a log with a hole must not look like one without."""
+    assert run("query", log).stderr == ""
+    log.write_bytes(b"junk\n" + log.read_bytes() + b"[1]\n")
+    result = run("query", log, "--json")
+
+    assert result.stderr == "dockgate: 2 lines are no records; audit verify names them\n"
+    assert len(result.stdout.splitlines()) == 2
+
+
 def test_a_time_that_is_none_is_told(log: Path):
     """With what was expected."""
     result = run("query", log, "--since", "yesterday")

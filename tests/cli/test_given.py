@@ -56,6 +56,7 @@ def test_an_empty_file_tells_nothing(given, text):
         ("container = 'web'\n", "given.container is 'web'; expected a table"),
         ("[container]\nweb = 1\n", "given.container.web is 1; expected a table"),
         ("[container\n", "given.toml: not TOML: "),
+        ("container = " + "[" * 50_000, "are nested too deeply"),
         (b"[container.\xff]\n", "given.toml: byte 11 is not UTF-8"),
     ],
 )
