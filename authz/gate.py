@@ -24,7 +24,7 @@ from authz.docker.request import ApiRequest
 from authz.errors import Reason, RefusedError
 from authz.facts import build
 from authz.facts.facts import Facts
-from authz.facts.known import FactSettings
+from authz.facts.known import FactSettings, Key
 from authz.facts.marks import marks
 from authz.facts.pins import pins
 from authz.facts.questions import Answers, Question
@@ -68,6 +68,8 @@ class Prepared:
     identity: Identity
     snapshot: Snapshot
     limits: Limits
+    key: Key = field(init=False, default_factory=Key, compare=False, repr=False)
+    """Found once for all surveys; a changed copy begins with one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,7 @@ def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]
     RefusedError where it cannot be told.
     """
     settings = prepared.limits.facts_of(prepared.raw.door)
-    return build.survey(prepared.request, prepared.identity, answers, settings)
+    return build.survey(prepared.request, prepared.identity, answers, settings, prepared.key)
 
 
 def describe(prepared: Prepared, answers: Answers) -> Facts:

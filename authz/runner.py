@@ -22,6 +22,7 @@ from authz.audit.record import Asked, AuditRecord, Mode
 from authz.audit.redaction import Redaction
 from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
+from authz.deadlines import Deadlines
 from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
@@ -108,6 +109,7 @@ class Runner:
         self._parts = parts
         self._entrance = Entrance(parts.methods, parts.policy)
         self._judging_time = time_limit * (1 - WRITING)
+        self._deadlines = Deadlines(self._judging_time)
         self._most_in_flight = most_in_flight
         self._in_flight = 0
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
@@ -283,11 +285,15 @@ class Runner:
             inquiry = self._begin(course, entrance) if entrance.before is _nothing else None
             if inquiry is None or inquiry.questions:
                 await asyncio.sleep(0)
-                async with asyncio.timeout(self._judging_time):
-                    if inquiry is None:
-                        await entrance.before(course.raw.evidence)
-                        inquiry = self._begin(course, entrance)
-                    await self._look_up(inquiry)
+                limit = self._deadlines.begin()
+                try:
+                    async with limit:
+                        if inquiry is None:
+                            await entrance.before(course.raw.evidence)
+                            inquiry = self._begin(course, entrance)
+                        await self._look_up(inquiry)
+                finally:
+                    self._deadlines.end(limit)
             self._judge(course, inquiry)
         except RefusedError as error:
             course.refusal = error

@@ -146,6 +146,19 @@ def test_questions_are_asked_until_all_is_known(snapshot):
     assert found == gate.describe(prepared, {question: {} for question in asked})
 
 
+def test_a_changed_copy_has_a_key_of_its_own(snapshot):
+    """What was found of a request and its caller holds for no other ones."""
+    raw = RawRequest("POST", "/containers/create", JSON, b'{"Image":"nginx"}')
+    prepared = gate.prepare(raw, ALICE, snapshot)
+    gate.survey(prepared, {})
+    other = replace(prepared, identity=replace(ALICE, subject="user:bob"))
+
+    assert prepared.key.value
+    assert not other.key.value
+    gate.survey(other, {})
+    assert other.key.value != prepared.key.value
+
+
 @pytest.mark.parametrize(
     ("door", "method", "tls", "expected"),
     [

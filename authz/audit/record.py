@@ -123,7 +123,7 @@ def line(record: AuditRecord) -> bytes:
     """
     redaction = record.redaction
     context = _context_text(redaction, record.context)
-    facts = ",".join([_fragment(outcome, redaction) for outcome in record.outcomes])
+    facts = _facts_text(record.outcomes, redaction)
     detail = f',"detail":{_quoted(redaction.text(record.detail))}' if record.detail else ""
     return (
         f'{{"id":{_quoted(record.id)},"time":"{_timestamp(record.time)}",'
@@ -156,6 +156,26 @@ def _fragment(outcome: Outcome, redaction: Redaction) -> str:
         if len(_fragments) >= MOST_FRAGMENTS:
             _fragments.clear()
         _fragments[id(outcome)] = outcome, redaction, text
+    return text
+
+
+MOST_LISTS = 256
+"""Outcomes of whole requests whose text is kept."""
+
+_lists: dict[int, tuple[tuple[Outcome, ...], Redaction, str]] = {}
+
+
+def _facts_text(outcomes: tuple[Outcome, ...], redaction: Redaction) -> str:
+    """Return all facts as text; a policy gives the very same outcomes to the same request."""
+    known = _lists.get(id(outcomes))
+    # INVARIANT: what is kept holds its outcomes, so that no other ones can have their id.
+    if known is not None and known[0] is outcomes and known[1] is redaction:
+        return known[2]
+    text = ",".join([_fragment(outcome, redaction) for outcome in outcomes])
+    if all(outcome.fact.memorable for outcome in outcomes):
+        if len(_lists) >= MOST_LISTS:
+            _lists.clear()
+        _lists[id(outcomes)] = outcomes, redaction, text
     return text
 
 

@@ -26,7 +26,7 @@ from authz.facts.images import (
     name_given,
     pull_facts,
 )
-from authz.facts.known import UNKNOWN, FactSettings, Known
+from authz.facts.known import UNKNOWN, FactSettings, Key, Known
 from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
 from authz.facts.logins import login_facts
@@ -83,13 +83,14 @@ def survey(
     identity: Identity,
     answers: Answers,
     settings: FactSettings | None = None,
+    key: Key | None = None,
 ) -> Facts | tuple[Question, ...]:
     """Say what a request would do, or what must still be looked up before that can be told.
 
     Raises RefusedError like :func:`describe`: a request that will be refused
-    asks for nothing more.
+    asks for nothing more. Whoever asks again about the same request gives the same ``key``.
     """
-    known = Known(answers, identity, settings or _USUAL)
+    known = Known(answers, identity, settings or _USUAL, key=key or Key())
     facts = _walked(request, known)
     return tuple(known.pending) or _complete(facts)
 
@@ -106,7 +107,7 @@ def _walked(request: ApiRequest, known: Known) -> Facts:
 def _made(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
     """Describe what is made, or remember it. Labels make no facts, and are looked at each time."""
     check_labels(table(request.body or {}, "Labels"), "Labels")
-    wanted = memory.key(request, known)
+    wanted = known.key.value = known.key.value or memory.key(request, known)
     facts = memory.recall(wanted, known)
     if facts is None:
         facts = _distinct(_all(memory.essence(request), known), known.settings.max_facts)

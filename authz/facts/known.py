@@ -62,6 +62,16 @@ NOBODY = Identity("user:nobody")
 
 
 @dataclass(slots=True)
+class Key:
+    """What stands for a request and who asks, once somebody worked it out; empty before.
+
+    It belongs to one request and one caller.
+    """
+
+    value: bytes = b""
+
+
+@dataclass(slots=True)
 class Known:
     """The answers, who asks, and the questions that are still open."""
 
@@ -72,6 +82,8 @@ class Known:
     """Unanswered questions, in the order asked."""
     asked: dict[Question, None] = field(default_factory=dict)
     """All questions, in the order asked."""
+    key: Key = field(default_factory=Key)
+    """The key of the request that is described."""
     _made: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def ask(self, topic: Topic, key: str = "") -> Answer | None:

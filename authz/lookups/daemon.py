@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from authz.deadlines import Deadlines
 from authz.errors import ConfigurationError, LookupFailedError
 from authz.facts.questions import MISSING, Answer, Question, Topic
 from authz.lookups.client import BrokenAnswerError, Client
@@ -74,7 +75,7 @@ class DaemonLookups:
         path, host, port = _parse(address)
         self._client = Client(path, host, port, tls=tls, most=MOST_AT_ONCE)
         self._passes = passes
-        self._time_limit = time_limit
+        self._deadlines = Deadlines(time_limit)
         self._clock = clock
         self._read: dict[str, tuple[bytes, dict[str, Any]]] = {}
         self._known: Mapping[Question, Answer] = _NOTHING
@@ -89,13 +90,16 @@ class DaemonLookups:
     async def sized(self, question: Question) -> tuple[Answer, int]:
         """Return the same, and how many bytes it was written in."""
         where = target(question)
+        limit = self._deadlines.begin()
         try:
-            async with asyncio.timeout(self._time_limit):
+            async with limit:
                 if question.topic is Topic.DAEMON:
                     return await self._of_daemon(where)
                 return await self._ask(where, absent=question.topic in _OF_SWARM)
         except TimeoutError:
             raise LookupFailedError(f"{METHOD} {where}: no answer in time") from None
+        finally:
+            self._deadlines.end(limit)
 
     def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
         """Return what the daemon is, where that is asked and while it is believed."""

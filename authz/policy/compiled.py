@@ -16,7 +16,7 @@ from authz.facts.facts import Fact
 from authz.policy.asking import Asking
 from authz.policy.bucket import SHOWN, Filling
 from authz.policy.condition import ALWAYS, Condition
-from authz.policy.decision import Outcome, Row
+from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.pattern import EVERYTHING
 from authz.policy.placeholder import Fill
 from authz.policy.plan import Block, Plan
@@ -59,6 +59,14 @@ class Engine:
         settled = plan.settled
         holds = _Holds(self._conditions, asking.context)
         return tuple([settled.get(fact) or _outcome(plan, fact, holds, asking) for fact in facts])
+
+    def decided(self, asking: Asking, facts: tuple[Fact, ...]) -> Decision | None:
+        """Return what was decided of these very facts, where that cannot have changed."""
+        return self._plan_of(asking).decided.get(facts)
+
+    def keep(self, asking: Asking, decision: Decision) -> None:
+        """Remember a decision that follows from :meth:`outcomes` alone, if it may come again."""
+        self._plan_of(asking).keep(decision)
 
     def nearest(self, asking: Asking, kinds: Collection[str], most: int = SHOWN) -> tuple[Row, ...]:
         """Return allow rows of this caller that name one of the kinds, at most so many."""

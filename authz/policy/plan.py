@@ -13,7 +13,7 @@ from typing import Final
 from authz.facts.facts import Fact
 from authz.policy.bucket import SHOWN, Bucket, Filling
 from authz.policy.comparison import UNKNOWN
-from authz.policy.decision import Outcome, Row
+from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.entry import Entries, sealed
 from authz.policy.pattern import EVERYTHING, NAMED_ONLY
 from authz.policy.placeholder import Fill
@@ -25,6 +25,9 @@ Block = Mapping[str, Bucket]
 
 SETTLED: Final = 128
 """Facts whose outcome is kept for a plan; an ordinary create has thirty, nearly the same always."""
+
+DECIDED: Final = 16
+"""Decisions that are kept for a plan."""
 
 _MERGED: Final = 64
 """Values, or rows without one, that are merged for a caller."""
@@ -120,23 +123,36 @@ def _merged_ranges(ranges: list[Ranges]) -> list[Ranges]:
 class Plan(dict[str, Lookup]):
     """What the rows say to one caller who asks for one action in one tenant, by kind.
 
-    ``settled`` is what was said of facts already. Two threads may look a kind
-    or a fact up at once and find it twice, to the same effect.
+    ``settled`` is what was said of facts already, ``decided`` what followed for all
+    facts of a request. Two threads may look a kind or a fact up at once and find it
+    twice, to the same effect.
     """
 
-    __slots__ = ("_blocks", "_fill", "settled")
+    __slots__ = ("_blocks", "_fill", "decided", "settled")
 
     def __init__(self, blocks: Sequence[Block], fill: Fill) -> None:
         super().__init__()
         self._blocks = blocks
         self._fill = fill
         self.settled: dict[Fact, Outcome] = {}
+        self.decided: dict[tuple[Fact, ...], Decision] = {}
 
     def remember(self, outcome: Outcome) -> None:
         """Keep what no condition has a part in. Few are kept, the last ones."""
         if len(self.settled) >= SETTLED:
             self.settled.clear()
         self.settled[outcome.fact] = outcome
+
+    def keep(self, decision: Decision) -> None:
+        """Keep a decision that will be the same whenever these facts come again.
+
+        INVARIANT: each of its outcomes is kept itself, so that no condition has a part in it.
+        """
+        if any(self.settled.get(each.fact) is not each for each in decision.outcomes):
+            return
+        if len(self.decided) >= DECIDED:
+            self.decided.clear()
+        self.decided[tuple([each.fact for each in decision.outcomes])] = decision
 
     def __missing__(self, kind: str) -> Lookup:
         """Look a kind up for the first time."""

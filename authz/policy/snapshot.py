@@ -57,10 +57,16 @@ class Snapshot:
         held, domain, fill = self.callers.caller(identity)
         names = self.names.get(facts.action) or frozenset({facts.action})
         asking = Asking(held, domain, names, fill, context)
-        outcomes = self.engine.outcomes(asking, facts.facts)
         if self.grants.granted:
-            outcomes = self.grants.over(outcomes, asking)
-        return combine(outcomes, self._nearest(asking, outcomes))
+            outcomes = self.grants.over(self.engine.outcomes(asking, facts.facts), asking)
+            return combine(outcomes, self._nearest(asking, outcomes))
+        known = self.engine.decided(asking, facts.facts)
+        if known is not None:
+            return known
+        outcomes = self.engine.outcomes(asking, facts.facts)
+        decision = combine(outcomes, self._nearest(asking, outcomes))
+        self.engine.keep(asking, decision)
+        return decision
 
     def _nearest(self, asking: Asking, outcomes: Iterable[Outcome]) -> tuple[Row, ...]:
         """Return allow rows of this caller that speak of a kind, but not of its value."""

@@ -301,6 +301,34 @@ def test_an_outcome_that_comes_again_is_not_written_again():
     assert record_module._fragment(plain, REDACTION) is record_module._fragment(plain, REDACTION)
 
 
+def test_outcomes_that_come_again_together_are_not_written_again():
+    """But for other ones that look the same, under another key, and where one may be a secret."""
+    record_module._lists.clear()
+    plain = (Outcome(Fact("net", "a"), None), Outcome(Fact("net", "b"), None))
+    secret = (*plain, Outcome(Fact("net", "a=b"), None))
+
+    for _ in range(2):
+        line(a_record(outcomes=plain))
+        line(a_record(outcomes=secret))
+    text = record_module._facts_text(plain, REDACTION)
+
+    assert [outcomes for outcomes, _, _ in record_module._lists.values()] == [plain]
+    assert record_module._facts_text(plain, REDACTION) is text
+    assert record_module._facts_text((*plain,), Redaction()) == text
+    record_module._lists[id(secret)] = record_module._lists[id(plain)]
+    assert record_module._facts_text(secret, REDACTION) != text
+
+
+def test_few_lists_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """As few pieces are."""
+    monkeypatch.setattr(record_module, "MOST_LISTS", 4)
+
+    for number in range(20):
+        line(a_record(outcomes=(Outcome(Fact("net", str(number)), None),)))
+
+    assert 0 < len(record_module._lists) <= 4
+
+
 def test_few_pieces_are_kept(monkeypatch: pytest.MonkeyPatch):
     """Ever new values take no memory."""
     monkeypatch.setattr(record_module, "MOST_FRAGMENTS", 4)

@@ -8,7 +8,7 @@ from authz.docker.canonical import canonical
 from authz.errors import Reason, RefusedError
 from authz.facts import build, memory
 from authz.facts.build import describe, survey
-from authz.facts.known import FactSettings
+from authz.facts.known import FactSettings, Key
 from authz.facts.memory import essence
 from authz.facts.questions import MISSING, Question, Topic
 from tests.builders import ALICE, DAEMON, a_create, a_raw_request, words
@@ -56,6 +56,20 @@ def test_what_is_open_is_remembered_as_well(described):
 
     assert first == survey(read(a_create()), ALICE, {}) == (IMAGE, INFO)
     assert len(described) == 1
+
+
+def test_a_request_that_is_surveyed_again_keeps_its_key(described, monkeypatch):
+    """What it stands for is worked out once, however many answers come one after the other."""
+    request, key = read(a_create()), Key()
+    survey(request, ALICE, {}, key=key)
+    monkeypatch.setattr(memory, "key", None)
+
+    first = survey(request, ALICE, ANSWERS, key=key)
+    again = survey(request, ALICE, ANSWERS, key=key)
+
+    assert key.value
+    assert again.facts is first.facts
+    assert len(described) == 2
 
 
 @pytest.mark.parametrize(

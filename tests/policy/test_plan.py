@@ -5,6 +5,7 @@ from __future__ import annotations
 from authz.facts.facts import Fact
 from authz.policy import plan as module
 from authz.policy.bucket import Filling
+from authz.policy.combine import combine
 from authz.policy.decision import Outcome, Row
 from authz.policy.placeholder import Fill
 from authz.policy.plan import Lookup, Plan
@@ -177,3 +178,18 @@ def test_few_outcomes_are_remembered():
         plan.remember(Outcome(Fact("net", str(number)), None))
 
     assert 0 < len(plan.settled) <= module.SETTLED
+
+
+def test_few_decisions_are_remembered_and_only_settled_ones():
+    """One in which an outcome is another one each time could be another one next time."""
+    plan = Plan([], Fill({}))
+    for number in range(3 * module.DECIDED):
+        outcome = Outcome(Fact("net", str(number)), None)
+        plan.keep(combine((outcome,)))
+        assert (outcome.fact,) not in plan.decided
+
+        plan.remember(outcome)
+        plan.keep(combine((outcome,)))
+        assert plan.decided[outcome.fact,].outcomes == (outcome,)
+
+    assert 0 < len(plan.decided) <= module.DECIDED

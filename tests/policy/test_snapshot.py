@@ -140,6 +140,25 @@ def test_a_row_that_cannot_be_evaluated_refuses(tmp_path: Path):
     assert (decision.effect, decision.reason) == (Effect.REFUSE, Reason.RULE_ERROR)
 
 
+def test_what_was_decided_is_not_decided_again(snapshot: Snapshot):
+    """For the same caller and the same facts, denied ones with what is near."""
+    for facts in (("on:new",), ("on:new", "bind:/home/bob/src")):
+        first = _judge(snapshot, ALICE, *facts)
+
+        assert _judge(snapshot, ALICE, *facts) is first
+        assert _judge(snapshot, Identity("user:bob"), *facts) != first
+
+
+def test_what_a_condition_has_a_part_in_is_decided_each_time(snapshot: Snapshot):
+    """The same facts are denied later."""
+    facts = Facts("container.create", (NEW, Fact("bind", "/etc/vpn")))
+    later = {"now": "2026-09-01T12:00:00+00:00"}
+
+    assert snapshot.judge(ALICE, facts, NOW).effect is Effect.ALLOW
+    assert snapshot.judge(ALICE, facts, later).effect is Effect.DENY
+    assert snapshot.judge(ALICE, facts, NOW).effect is Effect.ALLOW
+
+
 @pytest.mark.parametrize(
     "identity",
     [
