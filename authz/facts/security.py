@@ -15,6 +15,7 @@ from authz.facts.capabilities import privileged_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.members import Document, flag, strings, text, texts, unreadable
+from authz.facts.questions import Topic
 from authz.facts.users import normal_number
 
 TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
@@ -40,7 +41,10 @@ MASKED = frozenset(
         "/sys/firmware",
     }
 )
-"""What every engine since 20.10 masks (oci/defaults.go); newer ones mask more."""
+"""What every engine since 20.10 masks (oci/defaults.go)."""
+
+MASKED_SINCE = {25: "/sys/devices/virtual/powercap", 28: "/proc/interrupts"}
+"""What newer engines mask besides, by the first major version of which all do (oci/defaults.go)."""
 
 READONLY = frozenset({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
 
@@ -107,7 +111,7 @@ def security_facts(host: Document, known: Known, *, stored: bool = False) -> Ite
     yield from _seccomp(options.seccomp, known, privileged=privileged)
     yield from _apparmor(options.apparmor, privileged=privileged)
     yield from _labels(options.labels)
-    if _is_unmasked(host, stored=stored):
+    if _is_unmasked(host, known, stored=stored):
         yield Fact("proc", "unmasked")
     if options.writable_cgroups:
         yield Fact("cgroup.writable", "on")
@@ -188,16 +192,26 @@ def _labels(labels: list[str]) -> Iterator[Fact]:
             yield Fact("selinux", f"{name}={value}")
 
 
-def _is_unmasked(host: Document, *, stored: bool) -> bool:
-    """Say whether a list that replaces the daemon's own leaves out what every engine hides.
+def _is_unmasked(host: Document, known: Known, *, stored: bool) -> bool:
+    """Say whether a list that replaces the daemon's own leaves out what the engine hides.
 
     A client that makes a stored container anew sends the daemon's lists back. A stored
-    privileged one has none, which its privilege says already.
+    one may be older than the engine; a privileged one has no lists, which its privilege
+    says already.
     """
     if stored and flag(host, "Privileged"):
         return False
-    wanted = {"MaskedPaths": MASKED, "ReadonlyPaths": READONLY}
-    return any(
-        host.get(name) is not None and not paths <= set(strings(host, name))
-        for name, paths in wanted.items()
-    )
+    read, written = host.get("ReadonlyPaths"), host.get("MaskedPaths")
+    if read is not None and not set(strings(host, "ReadonlyPaths")) >= READONLY:
+        return True
+    if written is None:
+        return False
+    wanted = MASKED if stored else MASKED | _masked_besides(known)
+    return not set(strings(host, "MaskedPaths")) >= wanted
+
+
+def _masked_besides(known: Known) -> set[str]:
+    """Return what this engine masks besides; all of it where its version is not known."""
+    version = re.match(r"\d+", text(known.document(Topic.DAEMON) or {}, "ServerVersion"))
+    newest = int(version[0]) if version else max(MASKED_SINCE)
+    return {path for since, path in MASKED_SINCE.items() if since <= newest}

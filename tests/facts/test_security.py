@@ -81,13 +81,26 @@ def test_the_last_of_a_kind_wins():
     assert facts("label=type:a_t", "label=disable")[2:] == ["selinux.type:a_t", "selinux:disable"]
 
 
-def test_the_lists_of_the_daemon_come_back():
-    """A client that makes a container anew sends what it found; more of it is no less."""
-    lists = {"MaskedPaths": [*MASKED, "/sys/x"], "ReadonlyPaths": list(READONLY)}
+@pytest.mark.parametrize(
+    ("version", "more"),
+    [
+        ("20.10.24+dfsg1", []),
+        ("26.1.5+dfsg1", ["/sys/devices/virtual/powercap"]),
+        ("28.5.2", ["/sys/devices/virtual/powercap", "/proc/interrupts"]),
+        ("", ["/sys/devices/virtual/powercap", "/proc/interrupts"]),
+    ],
+)
+def test_the_lists_of_the_daemon_come_back(version, more):
+    """A client that makes a container anew sends what it found: those of its engine, or more."""
+    known = a_known(daemon={**DAEMON, "ServerVersion": version})
+    masked = [*MASKED, *more]
+    lists = {"MaskedPaths": [*masked, "/sys/x"], "ReadonlyPaths": list(READONLY)}
 
-    assert facts(**lists) == CONFINED
-    assert "proc:unmasked" in facts(**{**lists, "MaskedPaths": list(MASKED)[1:]})
-    assert "proc:unmasked" in facts(**{**lists, "ReadonlyPaths": ["/proc/sys"]})
+    assert facts(known=known, **lists) == CONFINED
+    for missing in masked:
+        left = [path for path in masked if path != missing]
+        assert "proc:unmasked" in facts(known=known, **{**lists, "MaskedPaths": left})
+    assert "proc:unmasked" in facts(known=known, **{**lists, "ReadonlyPaths": ["/proc/sys"]})
 
 
 @pytest.mark.parametrize("member", ["MaskedPaths", "ReadonlyPaths"])
