@@ -117,7 +117,7 @@ class AdminServer:
 
     async def _reload(self, request: web.Request) -> web.Response:
         refused, _ = await self._admitted(request)
-        return refused or _json(await self._duties.reload())
+        return _json(await self._duties.reload()) if refused is None else refused
 
     async def _admitted(self, request: web.Request) -> tuple[web.Response | None, Peer]:
         """Note that somebody wants to change something; return why he may not."""
@@ -150,7 +150,7 @@ class _GrantPages:
 
     async def give(self, request: web.Request) -> web.Response:
         refused, peer = await self._admitted(request)
-        if refused:
+        if refused is not None:
             return refused
         try:
             asked = json.loads(await request.text())
@@ -162,7 +162,9 @@ class _GrantPages:
 
     async def revoke(self, request: web.Request) -> web.Response:
         refused, peer = await self._admitted(request)
-        return refused or _json(await self._duties.revoke(request.match_info["id"], peer))
+        if refused is not None:
+            return refused
+        return _json(await self._duties.revoke(request.match_info["id"], peer))
 
 
 def _json(answer: Answer) -> web.Response:
