@@ -19,6 +19,7 @@ import aiohttp
 from yarl import URL
 
 from authz.errors import ConfigurationError, LookupFailedError
+from authz.facts.members import table
 from authz.facts.questions import MISSING, Answer, Question, Topic
 from authz.lookups.paths import real_path
 from authz.lookups.targets import target
@@ -88,19 +89,21 @@ class Daemon:
     async def inventory(self) -> Inventory:
         """Return what runs. Raises ConfigurationError where the daemon does not say."""
         version = await self._document("/version")
-        containers = await self._list("/containers/json?all=1")
-        status, services = await self._get("/services")
-        tasks = {each["ID"] for each in services} if status == OK else set()
+        listing = "/containers/json?all=1"
+        containers = self._objects(listing, "Id", await self._wanted(listing))
+        status, told = await self._get("/services")
+        services = self._objects("/services", "ID", told) if status == OK else []
+        tasks = {each["ID"] for each in services}
         found = [
             self._found(f"/containers/{each['Id']}/json")
             for each in containers
-            if (each.get("Labels") or {}).get(SERVICE) not in tasks  # judged as the service
+            if table(each, "Labels").get(SERVICE) not in tasks  # judged as the service
         ]
         return Inventory(
             api=_version(version),
             daemon=await self._document("/info"),
             containers=tuple(each for each in await asyncio.gather(*found) if each),
-            services=tuple(services) if status == OK else (),
+            services=tuple(services),
         )
 
     async def answers(self, questions: Iterable[Question]) -> dict[Question, Answer]:
@@ -125,15 +128,23 @@ class Daemon:
     async def _found(self, where: str) -> Document | None:
         """Return a container; None where it ended in the meantime."""
         status, document = await self._get(where)
+        if status == OK and not isinstance(document, dict):
+            raise ConfigurationError(f"{self.address}: GET {where}: expected a JSON object")
         return document if status == OK else None
 
     async def _document(self, where: str) -> Document:
         found = await self._wanted(where)
         return found if isinstance(found, dict) else {}
 
-    async def _list(self, where: str) -> list[Document]:
-        found = await self._wanted(where)
-        return found if isinstance(found, list) else []
+    def _objects(self, where: str, key: str, found: object) -> list[Document]:
+        """Hold a list to its form: nothing must run unseen because it could not be read."""
+        objects = [] if found is None else found
+        if isinstance(objects, list) and all(
+            isinstance(each, dict) and isinstance(each.get(key), str) for each in objects
+        ):
+            return objects
+        problem = f"expected a JSON list of objects that have {key}"
+        raise ConfigurationError(f"{self.address}: GET {where}: {problem}")
 
     async def _wanted(self, where: str) -> object:
         status, document = await self._get(where)

@@ -39,6 +39,24 @@ async def test_a_daemon_without_a_swarm_has_no_services(socket):
     assert (found.containers, found.services) == ((), ())
 
 
+@pytest.mark.parametrize(
+    ("where", "told", "problem"),
+    [
+        ("/containers/json?all=1", {}, "a JSON list of objects that have Id"),
+        ("/containers/json?all=1", [1], "a JSON list of objects that have Id"),
+        ("/containers/json?all=1", [{"Id": 1}], "a JSON list of objects that have Id"),
+        ("/services", [{"Name": "x"}], "a JSON list of objects that have ID"),
+        (f"/containers/{WEB['Id']}/json", [], "a JSON object"),
+    ],
+)
+async def test_what_has_another_form_is_no_empty_list(socket, where, told, problem):
+    """A daemon that answers oddly runs nobody knows what."""
+    with serving(socket, {**a_daemon(WEB), where: (200, told)}) as address:
+        async with Daemon(address) as daemon:
+            with pytest.raises(ConfigurationError, match=f"GET .*: expected {problem}"):
+                await daemon.inventory()
+
+
 async def test_questions_are_answered_as_far_as_that_goes(socket, tmp_path):
     """An object, none, one that nobody can tell, and a path of this host."""
     (tmp_path / "link").symlink_to("/etc")
