@@ -61,7 +61,7 @@ def this_boot(path: Path = BOOT) -> Clock:
 
 def write(path: Path, granted: Iterable[Granted], boot: str) -> None:
     """Write all grants in place of those that were kept. Raises OSError."""
-    kept = [_json(each) for each in granted]
+    kept = [{**each.grant.members(), "deadline": each.deadline} for each in granted]
     aside = path.with_name(f".{path.name}.new")
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -108,21 +108,6 @@ def _document(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise GrantFileError(f"{path}: is no JSON object")
     return found
-
-
-def _json(granted: Granted) -> dict[str, Any]:
-    grant = granted.grant
-    return {
-        "id": grant.id,
-        "subject": grant.subject,
-        "action": grant.action,
-        "facts": list(grant.facts),
-        "reason": grant.reason,
-        "by": grant.by,
-        "began": grant.began.isoformat(),
-        "ends": grant.ends.isoformat(),
-        "deadline": granted.deadline,
-    }
 
 
 def _kept(members: Mapping[str, Any]) -> Kept:

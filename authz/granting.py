@@ -93,7 +93,7 @@ class Granting:
             self._put((*self._around.grants.granted, new))
             self._told("granted", new.grant)
             await self._keep()
-        return Answer(201, _json(new.grant))
+        return Answer(201, new.grant.members())
 
     async def revoke(self, name: str, peer: Peer) -> Answer:
         """End a grant now: 200, or 404 where there is none of that name."""
@@ -108,11 +108,13 @@ class Granting:
                 await self._around.note(peer, _event("revoked", found[0].grant))
             except AuditUnavailableError as error:
                 return _unrecorded("revoked all the same", error)
-        return Answer(200, _json(found[0].grant))
+        return Answer(200, found[0].grant.members())
 
     async def listed(self) -> Answer:
         """Return the grants in force."""
-        return Answer(200, {"grants": [_json(each.grant) for each in self._around.grants.granted]})
+        return Answer(
+            200, {"grants": [each.grant.members() for each in self._around.grants.granted]}
+        )
 
     def warnings(self) -> list[str]:
         """Say for each grant that it is in force: nobody should forget one."""
@@ -216,19 +218,6 @@ def _event(event: str, grant: Grant) -> dict[str, str]:
         "ends": grant.ends.isoformat(),
         "reason": grant.reason,
         "by": grant.by,
-    }
-
-
-def _json(grant: Grant) -> dict[str, Any]:
-    return {
-        "id": grant.id,
-        "subject": grant.subject,
-        "action": grant.action,
-        "facts": list(grant.facts),
-        "reason": grant.reason,
-        "by": grant.by,
-        "began": grant.began.isoformat(),
-        "ends": grant.ends.isoformat(),
     }
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from authz.errors import Location, PolicyError, Problem
 from authz.policy.asking import Asking
@@ -55,6 +55,19 @@ class Grant:
     by: str
     began: datetime
     ends: datetime
+
+    def members(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "id": self.id,
+            "subject": self.subject,
+            "action": self.action,
+            "facts": list(self.facts),
+            "reason": self.reason,
+            "by": self.by,
+            "began": self.began.isoformat(),
+            "ends": self.ends.isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
