@@ -166,7 +166,7 @@ class _Reading:
         if self.unknown:
             known, part = self._moved[0]
             _refuse_legacy(known.name, part)
-        host = document.get(_HOST_CONFIG)
+        host: Any = document.get(_HOST_CONFIG)
         values = {
             known.name: self.value(known.go, part, known.name)
             for known, part in self._moved

@@ -8,7 +8,8 @@ from authz.docker.gotypes import Form, parse
 from authz.docker.routes import load_operations
 
 MEANINGS = {"fact", "harmless", "struct", *filter(None, Legacy)}
-MOVED = {name for name, known in structures()["ContainerCreate"].fields.items() if known.legacy.moves}
+CREATE = structures()["ContainerCreate"].fields
+MOVED = {name for name, known in CREATE.items() if known.legacy.moves}
 DNS = {"Dns", "DnsOptions", "DnsSearch"}
 
 

@@ -212,8 +212,8 @@ def test_what_does_no_harm_moves_where_every_daemon_applies_it(host):
 
 def test_what_moves_has_its_type():
     """The daemon would refuse any other."""
-    with pytest.raises(RefusedError, match='Dns is "192.0.2.1"; expected a list'):
-        rewritten({"Image": "a", "Dns": "192.0.2.1"})
+    with pytest.raises(RefusedError, match='Dns is "x"; expected a list'):
+        rewritten({"Image": "a", "Dns": "x"})
 
 
 def test_beside_a_hostconfig_nothing_moves_but_a_weight_without_another():
