@@ -37,7 +37,8 @@ DANGEROUS = {"--privileged": "privileged:true", "-v /:/h": "bind:/"}
 ORDINARY = tuple(
     line for line in cli.COMMANDS if "--privileged" not in line and "-v /:" not in line
 )
-PROJECT = cli.PROJECT.replace("    privileged: true\n", "")
+PROJECT = cli.PROJECT.replace("    privileged: true\n", "").replace(', "/etc:/host:ro"', "")
+"""Without what no policy can allow: a mount of /etc, over the gate's own files."""
 MEGABYTES = 16
 IMAGES = ("alpine:3.10", *images.ORDINARY)
 
@@ -194,9 +195,10 @@ def _round(
         use(place, checkout, repetitions)
         _tell("again", place, began)
         shutil.copy(place.gate.audit, folder / "again.jsonl")
-        denials = place.gate.denied()
+        denied = place.gate.denied()
+        denials = [record for record in denied if record["verdict"] == "deny"]
         refused = {option: _tried(place, option) for option in DANGEROUS}
-    _say("".join(f"  {line}\n" for line in _causes(denials)) + f"{len(denials)} denials")
+    _say("".join(f"  {line}\n" for line in _causes(denied)) + f"{len(denials)} denials")
     otherwise = sorted(name for name in first if first[name] != place.ended.get(name))
     _say(f"ended otherwise: {otherwise}")
     for option, how in refused.items():
