@@ -45,6 +45,7 @@ _MADE_UP = re.compile(r"(?<=[^/:]{2}[-_.])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]
 _TEMPORARY = re.compile(r"(/tmp|/var/tmp)/([A-Za-z]+[-_.]?)([A-Za-z0-9_]{8}|[A-Za-z0-9]{10})")
 """What mkdtemp(3), mktemp(1) and Python call a folder: something, and letters by chance."""
 
+_NODE = re.compile(r"(?<=^node\.id[!=]=)[0-9a-z]{25}$")
 _PORT = re.compile(r"([0-9]{1,5})/([a-z]+)")
 _ADDRESS = re.compile(r"(listen=[^*?{}]+):[0-9]{1,5}")
 _IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
@@ -66,8 +67,15 @@ def generalised(identity: Identity, fact: Fact) -> str:
         for (word, value), mark in product(own.items(), "-_"):
             if value and mark not in value and fact.value.startswith(f"{value}{mark}"):
                 return f"{{{word}}}{mark}*"
+    return _without_chance(fact)
+
+
+def _without_chance(fact: Fact) -> str:
+    """Return the pattern for a value with anything in the place of what was made up."""
     if fact.kind in NAMED and not _IMAGE_ID.fullmatch(fact.value):
         return "*".join(map(literal, _MADE_UP.split(fact.value)))
+    if fact.kind == "placement":
+        return _NODE.sub(lambda found: "?" * len(found[0]), literal(fact.value))
     if fact.kind == "image.id":
         return "**"  # which image it is needs a row of its own, and changes with every build
     return literal(fact.value)
