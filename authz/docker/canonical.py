@@ -95,18 +95,18 @@ def _body(
     if operation.body == "none":
         _check_empty(operation, raw)
         return None, ()
-    return _document(operation, raw.body, media)
+    return _document(operation, raw, media)
 
 
-def _document(operation: Operation, body: bytes, media: str) -> tuple[Any, tuple[str, ...]]:
-    if not body:
+def _document(operation: Operation, raw: RawRequest, media: str) -> tuple[Any, tuple[str, ...]]:
+    if not raw.body:
         if operation.required:
             _refuse(Reason.BODY_INCOMPLETE, f"body of {operation.name} is missing")
         return None, ()
     if media != JSON:
         problem = f"Content-Type is {quoted(media)}; expected {JSON}"
         _refuse(Reason.UNREADABLE_REQUEST, problem)
-    return read_body(operation, body)
+    return read_body(operation, raw.body, rewritten=raw.door is Door.PROXY)
 
 
 def _check_empty(operation: Operation, raw: RawRequest) -> None:

@@ -8,19 +8,45 @@ shape in which requests are read; it sees no request.
 ``query:`` and an operation. A row without a name embeds another structure, as
 Go does; where its type is a list, the body is that list. ``meaning`` says what
 becomes of the member: ``fact`` (``note`` names the kinds), ``harmless`` (``note``
-says why), ``struct`` (its own rows say), ``legacy`` (only old daemons apply it,
-so it is refused unless it is a zero value; an empty list is none).
+says why), ``struct`` (its own rows say), or one of :class:`Legacy`: only old daemons
+apply it.
 """
 
 import csv
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cache
 
 from authz.docker.gojson import fold
 from authz.docker.gotypes import Form, GoType, parse
 from authz.shipped import shipped
+
+
+class Legacy(StrEnum):
+    """What becomes of a member that only old daemons apply where it stands.
+
+    A zero value and an empty list count as absent: every daemon takes them so.
+    """
+
+    NOT = ""
+    """Every daemon applies it."""
+    REFUSED = "legacy"
+    SET = "legacy.set"
+    """Refused, an empty list as well: it is a value there."""
+    MOVED = "legacy.moved"
+    """Takes no isolation away: whoever writes the request anew puts it into HostConfig."""
+    FILLED = "legacy.filled"
+    """The same, and old daemons apply it beside a HostConfig without it, too."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it may be put where every daemon applies it."""
+        return self in {Legacy.MOVED, Legacy.FILLED}
+
+
+_LEGACY = frozenset(Legacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +55,7 @@ class Field:
 
     name: str
     go: GoType
-    legacy: bool = False
+    legacy: Legacy = Legacy.NOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +118,23 @@ def _fields(name: str, by_type: Mapping[str, list[Row]]) -> dict[str, Field]:
     embedded: dict[str, Field] = {}
     own: dict[str, Field] = {}
     for row in by_type[name]:
-        legacy = row.meaning == "legacy"
         if row.name:
-            own[row.name] = Field(row.name, parse(row.go), legacy)
+            own[row.name] = Field(row.name, parse(row.go), _legacy(row.meaning))
             continue
+        harmless = _harmless(parse(row.go).name, by_type) if row.meaning == "legacy" else ()
         for known in _fields(parse(row.go).name, by_type).values():
-            embedded.setdefault(known.name, replace(known, legacy=legacy or known.legacy))
+            legacy = Legacy.MOVED if known.name in harmless else _legacy(row.meaning)
+            embedded.setdefault(known.name, replace(known, legacy=known.legacy or legacy))
     return embedded | own
+
+
+def _legacy(meaning: str) -> Legacy:
+    return Legacy(meaning) if meaning in _LEGACY else Legacy.NOT
+
+
+def _harmless(name: str, by_type: Mapping[str, list[Row]]) -> frozenset[str]:
+    """Return the fields of a structure of which the table says that they do no harm."""
+    rows_of = by_type[name]
+    own = frozenset(row.name for row in rows_of if row.name and row.meaning == "harmless")
+    embedded = (parse(row.go).name for row in rows_of if not row.name)
+    return own.union(*(_harmless(each, by_type) for each in embedded))

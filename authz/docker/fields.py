@@ -10,9 +10,9 @@ runconfig (old engines: HostConfig members at the top level of a create).
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
-from authz.docker.field_table import Struct, structures
+from authz.docker.field_table import Field, Legacy, Struct, structures
 from authz.docker.gojson import Json, fold, is_empty, loads, quoted, refuse
 from authz.docker.gotypes import FIRST, Form, GoType, Value, decimal, mismatch, scalar, zero
 from authz.docker.plain import read_plain
@@ -21,6 +21,12 @@ from authz.errors import Reason, RefusedError
 
 Query = dict[str, tuple[str, ...]]
 
+_HOST_CONFIG = "HostConfig"
+"""Where every daemon applies what old ones take at the top level of a create."""
+
+_LISTS = frozenset({Form.LIST, Form.ARRAY, Form.STRSLICE})
+"""Forms of which an empty list is a value."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Names that may stand in a path of an unknown field, which people read."""
 
@@ -28,7 +34,9 @@ _VALUE_SHOWN = re.compile(r"(\S+) is .*?(?:; expected|, which).*", re.DOTALL)
 """A refusal that quotes a value, behind the place where it stands."""
 
 
-def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
+def read_body(
+    operation: Operation, body: bytes, *, rewritten: bool = False
+) -> tuple[Any, tuple[str, ...]]:
     """Return the canonical document and the paths of unknown members.
 
     The document has the daemon's spelling of every described member, no null
@@ -38,21 +46,28 @@ def read_body(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
     empty is left out and named by its path, such as ``HostConfig.Foo``,
     without list indexes and map keys.
 
+    ``rewritten`` says that the daemon will get what comes out here and not what
+    came in. Then what the table lets move (:class:`Legacy`) stands in HostConfig.
+
     Raises RefusedError: UNREADABLE_REQUEST where daemons could read the
     document in more than one way or not at all, LEGACY_FORM for what only old
     daemons apply.
     """
     plain = read_plain(operation.name, body)
-    return (plain, ()) if plain is not None else read_by_rules(operation, body)
+    if plain is not None:
+        return plain, ()
+    return read_by_rules(operation, body, rewritten=rewritten)
 
 
-def read_by_rules(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ...]]:
+def read_by_rules(
+    operation: Operation, body: bytes, *, rewritten: bool = False
+) -> tuple[Any, tuple[str, ...]]:
     """Do the same for a body in any form, slowly."""
     value = loads(body)
     if value is None and not operation.required:
         return None, ()
     try:
-        return _read(structures()[operation.name], value)
+        return _read(structures()[operation.name], value, rewritten=rewritten)
     except RefusedError as refusal:
         if operation.body != "secret":
             raise
@@ -60,12 +75,12 @@ def read_by_rules(operation: Operation, body: bytes) -> tuple[Any, tuple[str, ..
         raise RefusedError(refusal.reason, detail) from None
 
 
-def _read(known: Struct, value: Json) -> tuple[Any, tuple[str, ...]]:
-    reading = _Reading(structures())
+def _read(known: Struct, value: Json, *, rewritten: bool) -> tuple[Any, tuple[str, ...]]:
+    reading = _Reading(structures(), rewritten=rewritten)
     if known.whole is not None:
         document = reading.value(known.whole, value, "body")
     elif isinstance(value, dict):
-        document = reading.members(known, value, "")
+        document = reading.moved_into(reading.members(known, value, ""))
     else:
         refuse("body", f"is {quoted(value)}; expected an object")
     return document, tuple(dict.fromkeys(reading.unknown))
@@ -103,8 +118,10 @@ def read_query(
 class _Reading:
     """One walk through a document, which gathers the unknown members."""
 
-    def __init__(self, known: Mapping[str, Struct]) -> None:
+    def __init__(self, known: Mapping[str, Struct], *, rewritten: bool) -> None:
         self._structures = known
+        self._rewritten = rewritten
+        self._moved: list[tuple[Field, Json]] = []
         self.unknown: list[str] = []
         self._forms: dict[Form, Callable[[GoType, Json, str], Value]] = {
             Form.SCALAR: lambda kind, value, place: scalar(kind.name, value, place),
@@ -132,15 +149,43 @@ class _Reading:
                 spelling = known.name if known else name
                 _note_unknown(self.unknown, below, spelling, empty=is_empty(part))
             elif known.legacy:
-                _refuse_legacy(below + known.name, part)
+                self._legacy(known, part, below + known.name)
             elif part is not None:
                 kind = known.go
                 document[known.name] = self._forms[kind.form](kind, part, below + known.name)
         return document
 
+    def moved_into(self, document: dict[str, Value]) -> dict[str, Value]:
+        """Return a create with what it has at the top level for old daemons in HostConfig.
+
+        Beside one, they apply only some of it, and newer daemons nothing. What is unknown
+        and admitted makes the daemon get the document as it came: then nothing moves.
+        """
+        if not self._moved:
+            return document
+        if self.unknown:
+            known, part = self._moved[0]
+            _refuse_legacy(known.name, part)
+        host: Any = document.get(_HOST_CONFIG)
+        values = {
+            known.name: self.value(known.go, part, known.name)
+            for known, part in self._moved
+            if host is None or (known.legacy is Legacy.FILLED and not host.get(known.name))
+        }
+        return {**document, _HOST_CONFIG: {**(host or {}), **values}}
+
     def value(self, kind: GoType, value: Json, place: str) -> Value:
         """Read a value of a type."""
         return self._forms[kind.form](kind, value, place)
+
+    def _legacy(self, known: Field, part: Json, place: str) -> None:
+        """Note what moves, and refuse what old daemons would apply to somebody's harm."""
+        is_list = part == [] and known.go.form in _LISTS and known.legacy is not Legacy.SET
+        if is_list or (part != [] and is_empty(part)):
+            return
+        if not (self._rewritten and known.legacy.moves):
+            _refuse_legacy(place, part)
+        self._moved.append((known, part))
 
     def _element(self, kind: GoType, value: Json, place: str) -> Value:
         return zero(kind.inner) if value is None else self.value(kind.inner, value, place)
@@ -196,11 +241,9 @@ def _note_unknown(unknown: list[str], prefix: str, name: str, *, empty: bool) ->
     unknown.append(prefix + name)
 
 
-def _refuse_legacy(place: str, value: Json) -> None:
-    """Refuse all but what changes nothing: an empty list is no null in MaskedPaths."""
-    if isinstance(value, list) or not is_empty(value):
-        problem = f"is {quoted(value)}; only old daemons apply it there"
-        raise RefusedError(Reason.LEGACY_FORM, f"{place} {problem}")
+def _refuse_legacy(place: str, value: Json) -> NoReturn:
+    problem = f"is {quoted(value)}; only old daemons apply it there"
+    raise RefusedError(Reason.LEGACY_FORM, f"{place} {problem}")
 
 
 def _check_parameter(kind: GoType, name: str, value: str) -> None:

@@ -30,6 +30,7 @@ from authz.facts.mounts import (
 from authz.facts.namespaces import CONTAINER, namespace_facts
 from authz.facts.paths import host_path_facts
 from authz.facts.ports import port_facts
+from authz.facts.programs import create_program
 from authz.facts.questions import Topic
 from authz.facts.security import implied_facts, posture_facts, security_facts
 from authz.facts.users import user_value
@@ -183,6 +184,7 @@ def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
     yield Fact("health", health_value(config, known))
     yield from secret_facts(config)
+    yield from create_program(config, known)
 
 
 def health_value(config: Document, known: Known) -> str:

@@ -2,8 +2,9 @@
 
 Programs make the same kinds of containers again and again, and describing one takes
 a hundred microseconds. Whoever describes gets :func:`essence`: a request without what
-the table of fields calls harmless, and without its name. So nothing that is not
-part of the key can have a part in the facts. It knows no setting and no kind.
+the table of fields calls harmless, without its name, and with commands reduced to what
+is said of them (``programs``). So nothing that is not part of the key can have a part
+in the facts. It knows no setting and no kind.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from authz.docker.field_table import rows
 from authz.docker.request import ApiRequest
 from authz.facts.facts import Fact
 from authz.facts.known import FactSettings, Known
+from authz.facts.programs import reduced
 from authz.facts.questions import Answer, Question, Topic
 
 REMEMBERED: Final = frozenset({"ContainerCreate"})
@@ -45,7 +47,7 @@ _ways: dict[bytes, list[_Way]] = {}
 
 
 def essence(request: ApiRequest) -> ApiRequest:
-    """Return what facts are made of: the request without its name and its harmless members."""
+    """Return what facts are made of: no name, no harmless member, no argument of a command."""
     query = {name: values for name, values in request.query.items() if name != _NAME}
     return replace(request, body=_essential(request.body), query=query)
 
@@ -102,8 +104,11 @@ def _same(question: Question, given: Answer | None, known: Answer | None) -> boo
 
 
 def _essential(body: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not body:
+        return {}
     harmless = _harmless()
-    return {name: value for name, value in (body or {}).items() if name not in harmless}
+    kept = {name: value for name, value in body.items() if name not in harmless}
+    return kept | reduced(body)
 
 
 @cache

@@ -7,8 +7,9 @@ asks nothing: the answers are those by which the request was described.
 
 Left as they are: names of volumes, which have no id; images that are pushed,
 saved or deleted, where the name is part of the request; links, which other
-containers resolve by name; networks of a create, which are stored by name; what
-a swarm's network or service refers to; and whatever the daemon does not have.
+containers resolve by name; networks of a create, which are stored by name; a
+network that is asked for in a scope which it does not have; what a swarm's
+network or service refers to; and whatever the daemon does not have.
 
 Source: moby daemon/container.go (GetContainer), daemon/network.go (FindNetwork),
 daemon/volumes.go, daemon/container_operations.go, daemon/images/image.go,
@@ -78,6 +79,8 @@ def _path(request: ApiRequest, answers: Answers) -> Iterator[tuple[str, str]]:
         return
     if operation.name == "NetworkConnect" and _of_swarm(request, answers):
         return
+    if operation.name == "NetworkInspect" and _is_elsewhere(request, answers):
+        return
     found = _id(topic, path_name(request), answers)
     if found:
         yield ("id" if "id" in request.path else "name"), found
@@ -97,6 +100,17 @@ def _of_swarm(request: ApiRequest, answers: Answers) -> bool:
     """
     answer = answers.get(Question(Topic.NETWORK, path_name(request)))
     return isinstance(answer, Mapping) and text(answer, "Scope") == "swarm"
+
+
+def _is_elsewhere(request: ApiRequest, answers: Answers) -> bool:
+    """Say whether a network is wanted in another scope than it has.
+
+    By its name the daemon does not find it there; by its id it shows it in any scope
+    (network_routes.go, getNetwork).
+    """
+    answer = answers.get(Question(Topic.NETWORK, path_name(request)))
+    wanted = request.parameter("scope")
+    return bool(wanted) and isinstance(answer, Mapping) and text(answer, "Scope") != wanted
 
 
 def _query(request: ApiRequest, answers: Answers) -> Iterator[tuple[str, str]]:

@@ -11,8 +11,9 @@ from authz.docker.request import ApiRequest
 from authz.facts.environment import secret_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
-from authz.facts.members import Document, flag, table, text
+from authz.facts.members import Document, flag, strings, table, text
 from authz.facts.objects import path_name, target_container
+from authz.facts.programs import exec_program
 from authz.facts.questions import Topic
 from authz.facts.users import exec_user
 
@@ -27,6 +28,7 @@ def exec_create_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     if flag(body, "Tty"):
         yield Fact("exec.tty", "on")
     yield from secret_facts(body)
+    yield from exec_program(strings(body, "Cmd"))
 
 
 def exec_start_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
@@ -39,3 +41,5 @@ def exec_start_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
     yield Fact("exec.user", user, looked_up=True)
     if flag(process, "tty"):
         yield Fact("exec.tty", "on", looked_up=True)
+    words = [text(process, "entrypoint"), *strings(process, "arguments")]
+    yield from exec_program(words, looked_up=True)

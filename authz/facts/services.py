@@ -34,6 +34,7 @@ from authz.facts.members import (
 from authz.facts.mounts import mount_facts, propagation_facts
 from authz.facts.plugin_rights import privilege_facts, setting_names
 from authz.facts.ports import EVERY_ADDRESS, HIGHEST, PROTOCOLS
+from authz.facts.programs import create_program
 from authz.facts.questions import Topic
 from authz.facts.security import posture_facts, security_facts
 from authz.facts.task_container import (
@@ -162,6 +163,7 @@ def _container(task: Document, known: Known, version: Version, *, stored: bool) 
     yield from posture_facts(host, known)
     yield Fact("health", health_value(config, known))
     yield from secret_facts(config)
+    yield from create_program(config, known)
     if text(spec, "Isolation").lower() not in {"", "default"}:
         yield Fact("isolation", text(spec, "Isolation").lower())
     yield from _references(spec, known)

@@ -38,8 +38,13 @@ _UNLIMITED = -1
 
 
 def container_config(spec: Document) -> Document:
-    """Return what would be the container's Config, as far as facts need it."""
+    """Return what would be the container's Config, as far as facts need it.
+
+    A Command is its entry point, and none leaves the image's.
+    """
     return {
+        "Entrypoint": strings(spec, "Command") or None,
+        "Cmd": strings(spec, "Args"),
         "Image": text(spec, "Image"),
         "User": text(spec, "User"),
         "Hostname": text(spec, "Hostname"),

@@ -114,6 +114,26 @@ def test_the_door_is_recorded(policy):
 
 
 @pytest.mark.parametrize(
+    ("door", "body", "verdict", "said"),
+    [
+        ("plugin", '{"Image":"nginx","Init":true}', 3, "Init is true; only old daemons apply it"),
+        ("proxy", '{"Image":"nginx","Init":true}', 0, ""),
+        ("plugin", '{"Image":"nginx","VolumesFrom":[]}', 0, ""),
+        ("proxy", '{"Image":"nginx","VolumesFrom":[]}', 0, ""),
+        ("proxy", '{"Image":"nginx","Dns":["192.0.2.1"]}', 3, "dns:192.0.2.1"),
+        ("proxy", '{"Image":"nginx","Privileged":true}', 3, "Privileged is true; only old daemons"),
+    ],
+)
+def test_a_legacy_member_is_judged_as_at_the_door(policy, door, body, verdict, said):
+    """The proxy moves what is harmless, and judges the name servers that it moves."""
+    arguments = ("--policy", policy, "--as", "user:alice", "--door", door, "POST", CREATE)
+    result = decide(*arguments, "--body", "-", stdin=body)
+
+    assert result.exit_code == verdict, result.output
+    assert said in result.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("GET", "/_ping"), "Missing option '--policy'"),

@@ -100,7 +100,7 @@ system prune -f
 
 _CLASSIC = {"build": {"DOCKER_BUILDKIT": "0"}}
 _BUILD = "FROM busybox\nARG a\nRUN echo $a >/a\n"
-_COMPOSE = """
+PROJECT = """
 services:
   web:
     build: .
@@ -114,12 +114,18 @@ networks: {inner: {}}
 """
 
 
-def outcomes(place: doors.Place, folder: Path, said: dict[str, str] | None = None) -> Outcomes:
+def outcomes(
+    place: doors.Place,
+    folder: Path,
+    said: dict[str, str] | None = None,
+    commands: Sequence[str] = tuple(COMMANDS),
+    project: str = PROJECT,
+) -> Outcomes:
     """Run every command; `said` gets what those that fail print."""
     (folder / "Dockerfile").write_text(_BUILD)
-    (folder / "compose.yaml").write_text(_COMPOSE)
+    (folder / "compose.yaml").write_text(project)
     found: dict[str, str] = {}
-    for line in COMMANDS:
+    for line in commands:
         words = [word.format(folder=folder) for word in _words(line)]
         env: Mapping[str, str] = {**place.env, **_CLASSIC.get(words[0], {})}
         done = place.daemon.docker(*words, check=False, env=env)

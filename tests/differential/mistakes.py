@@ -49,7 +49,7 @@ def escapes_are_not_decoded() -> Iterator[None]:
 @contextmanager
 def the_top_level_is_ignored() -> Iterator[None]:
     """Look for what weakens a container in HostConfig alone."""
-    with mock.patch.object(fields, "_refuse_legacy", return_value=None):
+    with mock.patch.object(fields._Reading, "_legacy", return_value=None):
         yield
 
 

@@ -13,7 +13,7 @@ from authz.facts import build
 from authz.facts.facts import Fact, Facts
 from authz.facts.questions import Answer, Question
 from authz.identity.identity import Identity
-from authz.wire.raw import RawRequest
+from authz.wire.raw import Door, RawRequest
 
 SOMEBODY = Identity("user:somebody")
 _ROUNDS = 5
@@ -35,17 +35,24 @@ class Reading:
         return frozenset((fact.kind, fact.value) for fact in self.facts)
 
 
-def parse(method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> Reading:
+def parse(
+    method: str,
+    target: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    door: Door = Door.PLUGIN,
+) -> Reading:
     """Read a request without describing it."""
+    raw = RawRequest(method, target, tuple(headers), body, door=door)
     try:
-        return Reading(canonical.canonical(RawRequest(method, target, tuple(headers), body)))
+        return Reading(canonical.canonical(raw))
     except RefusedError as refusal:
         return Reading(None, refusal=refusal)
 
 
-def read(method: str, target: str, body: bytes, ask: Ask) -> Reading:
+def read(method: str, target: str, body: bytes, ask: Ask, door: Door = Door.PLUGIN) -> Reading:
     """Read and describe a request with a JSON body."""
-    found = parse(method, target, [("Content-Type", "application/json")], body)
+    found = parse(method, target, [("Content-Type", "application/json")], body, door)
     if found.request is None:
         return found
     answers: dict[Question, Answer] = {}

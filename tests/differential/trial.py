@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from authz.errors import RefusedError
+from authz.docker.forward import forward
+from authz.errors import Reason, RefusedError
 from authz.facts.container import target_facts
 from authz.facts.facts import Fact
 from authz.facts.known import Known
 from authz.facts.questions import Answer, Question
+from authz.wire.raw import Door, RawRequest
 from tests.differential import dangers, stored
 from tests.differential.bodies import CHANGE, Case
 from tests.differential.reading import SOMEBODY, Reading, read
@@ -52,8 +54,8 @@ class Trials:
 
     def run(self, case: Case) -> Outcome:
         """Read the case, send it, compare, and remove what was made."""
-        reading = read("POST", case.target, case.body, self._ask)
-        request = written("POST", case.target, case.body)
+        reading, body = self._read(case)
+        request = written("POST", case.target, body)
         if case.operation == "ContainerUpdate":
             return self._update(case, reading, request)
         reply = self._wire.send(request)
@@ -70,6 +72,22 @@ class Trials:
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()
+
+    def _read(self, case: Case) -> tuple[Reading, bytes]:
+        """Read a case, and say what goes to the daemon.
+
+        That is the body as it came; where only the proxy can take it, what the proxy
+        makes of it.
+        """
+        reading = read("POST", case.target, case.body, self._ask)
+        if reading.refusal is None or reading.refusal.reason is not Reason.LEGACY_FORM:
+            return reading, case.body
+        anew = read("POST", case.target, case.body, self._ask, Door.PROXY)
+        if anew.request is None:
+            return reading, case.body
+        sent = forward(RawRequest("POST", case.target, (), case.body), anew.request).body
+        assert sent is not None
+        return anew, sent
 
     def _ask(self, question: Question) -> Answer:
         return self._stage.answer(question, self._wire)

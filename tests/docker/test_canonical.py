@@ -1,5 +1,6 @@
 """One request as one operation, or a refusal."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -149,6 +150,19 @@ def test_a_document_that_does_not_read_one_way_is_refused(body):
 def test_a_legacy_create_is_refused(body):
     """Only old daemons apply such members."""
     assert refused(body=body).reason is Reason.LEGACY_FORM
+
+
+def test_a_harmless_legacy_member_moves_in_the_proxy_alone():
+    """What the daemon gets has it where it was judged; a plugin cannot change what it gets."""
+    create = a_raw_request(body={"Image": "a", "Dns": ["192.0.2.1"], "VolumesFrom": []})
+    with pytest.raises(RefusedError, match="Dns is a list; only old daemons") as refusal:
+        canonical(create)
+    assert refusal.value.reason is Reason.LEGACY_FORM
+
+    create = replace(create, door=Door.PROXY)
+    sent = json.loads(forward(create, canonical(create)).body)
+
+    assert sent == {"Image": "a", "HostConfig": {"Dns": ["192.0.2.1"]}}
 
 
 @pytest.mark.parametrize(

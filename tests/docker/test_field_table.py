@@ -2,12 +2,15 @@
 
 import pytest
 
-from authz.docker.field_table import Field, Row, Struct, _fields, rows, structures
+from authz.docker.field_table import Field, Legacy, Row, Struct, _fields, rows, structures
 from authz.docker.gojson import fold
 from authz.docker.gotypes import Form, parse
 from authz.docker.routes import load_operations
 
-MEANINGS = {"fact", "harmless", "struct", "legacy"}
+MEANINGS = {"fact", "harmless", "struct", *filter(None, Legacy)}
+CREATE = structures()["ContainerCreate"].fields
+MOVED = {name for name, known in CREATE.items() if known.legacy.moves}
+DNS = {"Dns", "DnsOptions", "DnsSearch"}
 
 
 def a_row(structure, name, go, meaning="harmless"):
@@ -57,13 +60,46 @@ def test_every_member_of_hostconfig_is_known_at_the_top_level(name):
     field = structures()["ContainerCreate"].exact(name)
 
     assert field is not None
-    assert field.legacy is (name != "Runtime")
+    assert bool(field.legacy) is (name != "Runtime")
 
 
 @pytest.mark.parametrize("name", sorted(structures()["Config"].fields))
 def test_no_member_of_config_is_legacy(name):
     """The container's own settings belong at the top level."""
     assert not structures()["ContainerCreate"].fields[name].legacy
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in rows() if row.type in {"HostConfig", "Resources"} and row.name],
+    ids=lambda row: row.name,
+)
+def test_what_moves_is_harmless_or_a_name_server(row):
+    """Anything that a policy can deny for its danger stays refused at the top level."""
+    assert (row.name in MOVED) is (row.meaning == "harmless" or row.name in DNS)
+
+
+def test_only_members_of_a_create_move():
+    """They move into its HostConfig; nothing else has one."""
+    found = {
+        name
+        for name, structure in structures().items()
+        if any(known.legacy.moves for known in structure.fields.values())
+    }
+
+    assert found == {"ContainerCreate"}
+    assert structures()["HostConfig"].fields.keys() >= MOVED
+
+
+def test_an_empty_list_that_is_a_value_is_known_as_one():
+    """It takes the daemon's own list away, or the whole capability set."""
+    found = structures()["ContainerCreate"].fields
+
+    assert {name for name, known in found.items() if known.legacy is Legacy.SET} == {
+        "Capabilities",
+        "MaskedPaths",
+        "ReadonlyPaths",
+    }
 
 
 def test_a_structure_s_own_members_win():
@@ -82,13 +118,20 @@ def test_all_that_a_legacy_row_embeds_is_legacy():
     """And what is legacy in the embedded structure stays so."""
     rows_of = {
         "Outer": [a_row("Outer", "", "Old", "legacy"), a_row("Outer", "", "New", "struct")],
-        "Old": [a_row("Old", "X", "int")],
+        "Old": [a_row("Old", "X", "int", "fact"), a_row("Old", "", "Deep", "struct")],
+        "Deep": [a_row("Deep", "V", "int"), a_row("Deep", "W", "int", "legacy.set")],
         "New": [a_row("New", "Y", "int"), a_row("New", "Z", "int", "legacy")],
     }
 
     found = _fields("Outer", rows_of)
 
-    assert {name for name, field in found.items() if field.legacy} == {"X", "Z"}
+    assert {name: field.legacy for name, field in found.items()} == {
+        "X": Legacy.REFUSED,
+        "V": Legacy.MOVED,
+        "W": Legacy.SET,
+        "Y": Legacy.NOT,
+        "Z": Legacy.REFUSED,
+    }
 
 
 @pytest.mark.parametrize("name", sorted(structures()))

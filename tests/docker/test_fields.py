@@ -13,6 +13,8 @@ from tests.builders import operation_named
 
 CORPUS = Path(__file__).parent.parent / "corpus" / "gojson" / "creates.json"
 VECTORS = json.loads(CORPUS.read_text(encoding="utf-8"))
+LEGACY = {n: known for n, known in structures()["ContainerCreate"].fields.items() if known.legacy}
+MOVED = {name for name, known in LEGACY.items() if known.legacy.moves}
 BOTH_BUILDS = ["ImageBuild", "ImageBuildKit"]
 
 
@@ -20,6 +22,12 @@ def body(document, name="ContainerCreate"):
     """Read the body of an operation."""
     written = document if isinstance(document, bytes) else json.dumps(document).encode()
     return read_body(operation_named(name), written)
+
+
+def rewritten(document):
+    """Read the body of a create that the daemon will get anew."""
+    operation = operation_named("ContainerCreate")
+    return read_body(operation, json.dumps(document).encode(), rewritten=True)
 
 
 def query(name, *pairs):
@@ -147,23 +155,87 @@ def test_a_value_of_another_shape_is_refused(document, problem):
     assert refusal.value.reason is Reason.UNREADABLE_REQUEST
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(name for name, known in structures()["ContainerCreate"].fields.items() if known.legacy),
-)
-@pytest.mark.parametrize("value", [True, 1, "x", [], ["x"], {"x": "y"}])
+@pytest.mark.parametrize("name", sorted(LEGACY))
+@pytest.mark.parametrize("value", [True, 1, "x", ["x"], {"x": "y"}])
 def test_nothing_of_hostconfig_is_taken_at_the_top_level(name, value):
-    """Engines up to 26 apply it where no HostConfig is given; an empty list is a value there."""
+    """Engines up to 26 apply it where no HostConfig is given."""
     with pytest.raises(RefusedError, match=rf"{name} is .*; only old daemons") as refusal:
         body({"Image": "a", name.swapcase(): value})
 
     assert refusal.value.reason is Reason.LEGACY_FORM
 
 
+@pytest.mark.parametrize("name", sorted(set(LEGACY) - MOVED))
+@pytest.mark.parametrize("value", [True, 1, "x", ["x"], {"x": "y"}])
+def test_what_has_a_part_in_the_isolation_never_moves(name, value):
+    """It is ambiguous for whoever writes the request anew as well."""
+    with pytest.raises(RefusedError, match=rf"{name} is .*; only old daemons"):
+        rewritten({"Image": "a", name: value})
+
+
+@pytest.mark.parametrize("read", [body, rewritten])
 @pytest.mark.parametrize("value", [None, False, 0, "", {}])
-def test_leftovers_of_old_clients_are_taken(value):
+def test_leftovers_of_old_clients_are_taken(value, read):
     """A zero value changes nothing, at the top level either."""
-    assert body({"Image": "a", "Memory": value}) == ({"Image": "a"}, ())
+    assert read({"Image": "a", "Memory": value, "Dns": value}) == ({"Image": "a"}, ())
+
+
+@pytest.mark.parametrize("read", [body, rewritten])
+@pytest.mark.parametrize("name", ["VolumesFrom", "Dns", "CapAdd", "Binds", "ConsoleSize"])
+@pytest.mark.parametrize("host", [{}, {"HostConfig": {"Init": True}}])
+def test_an_empty_list_of_an_old_client_is_taken(name, read, host):
+    """Every engine takes it for no list."""
+    assert read({"Image": "a", name.lower(): [], **host}) == ({"Image": "a", **host}, ())
+
+
+@pytest.mark.parametrize("read", [body, rewritten])
+@pytest.mark.parametrize("name", ["MaskedPaths", "ReadonlyPaths", "Capabilities", "Memory"])
+def test_an_empty_list_that_says_something_is_refused(name, read):
+    """It unmasks the container's /proc, or is no value of the member at all."""
+    with pytest.raises(RefusedError, match=f"{name} is a list; only old daemons"):
+        read({"Image": "a", name: []})
+
+
+@pytest.mark.parametrize("host", [{}, {"HostConfig": None}])
+def test_what_does_no_harm_moves_where_every_daemon_applies_it(host):
+    """Whoever gets the document anew need not be an old one."""
+    old = {"dns": ["192.0.2.1"], "Init": True, "MemoryReservation": 6291456, "VolumesFrom": []}
+
+    assert rewritten({"Image": "a", **old, **host}) == (
+        {
+            "Image": "a",
+            "HostConfig": {"Dns": ["192.0.2.1"], "Init": True, "MemoryReservation": 6291456},
+        },
+        (),
+    )
+
+
+def test_what_moves_has_its_type():
+    """The daemon would refuse any other."""
+    with pytest.raises(RefusedError, match='Dns is "x"; expected a list'):
+        rewritten({"Image": "a", "Dns": "x"})
+
+
+def test_beside_a_hostconfig_nothing_moves_but_a_weight_without_another():
+    """Old daemons ignore the rest there, and newer ones all of it."""
+    old = {"Image": "a", "Dns": ["192.0.2.1"], "CpuShares": 5}
+
+    assert rewritten({**old, "HostConfig": {}}) == (
+        {"Image": "a", "HostConfig": {"CpuShares": 5}},
+        (),
+    )
+    assert rewritten({**old, "HostConfig": {"CpuShares": 7}}) == (
+        {"Image": "a", "HostConfig": {"CpuShares": 7}},
+        (),
+    )
+
+
+def test_nothing_moves_beside_what_is_not_known():
+    """Where a policy admits that, the daemon gets the document as it came."""
+    with pytest.raises(RefusedError, match="Dns is a list; only old daemons") as refusal:
+        rewritten({"Image": "a", "Dns": ["192.0.2.1"], "Foo": 1})
+
+    assert refusal.value.reason is Reason.LEGACY_FORM
 
 
 @pytest.mark.parametrize("host", [{}, {"HostConfig": None}, {"HostConfig": {"Runtime": "runc"}}])

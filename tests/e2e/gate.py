@@ -11,8 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from tests.e2e.daemon import Answer, Dockerd
@@ -148,13 +149,19 @@ class Gate:
         return self.wait(timeout)
 
 
-def call(path: Path, method: str, target: str, body: bytes | None = None) -> Answer:
+def call(
+    path: Path,
+    method: str,
+    target: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Answer:
     """Send one request to a unix socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(10)
         connection.connect(str(path))
         client = http.client.HTTPConnection("localhost")
         client.sock = connection
-        client.request(method, target, body)
+        client.request(method, target, body, dict(headers))
         response = client.getresponse()
         return Answer(response.status, dict(response.getheaders()), response.read())

@@ -40,8 +40,15 @@ PEOPLE = "".join(
 class Front(Gate):
     """A gate whose door is the proxy. `direct` is the way around it, for comparison."""
 
-    def __init__(
-        self, daemon: Dockerd, certificates: Certificates, *, with_plugin: bool = False
+    def __init__(  # noqa: PLR0913  what a gate takes, too
+        self,
+        daemon: Dockerd,
+        certificates: Certificates,
+        bundle: str = "admin",
+        people: str = PEOPLE,
+        mode: str = "enforce",
+        *,
+        with_plugin: bool = False,
     ) -> None:
         self.open = Path(tempfile.mkdtemp(prefix="dgf-"))
         self.open.chmod(0o755)
@@ -50,7 +57,7 @@ class Front(Gate):
         self._certificates = certificates
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._with_plugin = with_plugin
-        super().__init__(daemon, "admin", PEOPLE)
+        super().__init__(daemon, bundle, people, mode)
         self._clients = {way: self._client(way) for way in WAYS[1:]}
 
     def close(self) -> None:

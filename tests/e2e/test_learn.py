@@ -1,6 +1,7 @@
 """From nothing to a policy: record real use in shadow mode, learn, and work under the result."""
 
 import io
+import secrets
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def _compose(daemon: Dockerd, folder: Path) -> None:
 
 def _program(client: docker.DockerClient) -> None:
     assert client.containers.run("busybox", ["echo", "hello"], remove=True) == b"hello\n"
+    client.networks.create(f"test_{secrets.token_hex(8)}").remove()  # another one each time
     shelf = client.volumes.create("shelf", labels={"a": "b"})
     made = client.containers.create(
         "busybox",

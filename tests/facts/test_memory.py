@@ -39,9 +39,9 @@ def read(body, target="/v1.45/containers/create?name=web"):
 
 
 def test_the_same_create_is_described_once(described):
-    """Its name, labels and what runs in it do not matter."""
-    first = survey(read({**a_create(Memory=1), "Cmd": ["y"]}), ALICE, ANSWERS)
-    other = {**a_create(Memory=1), "Cmd": ["x"], "Labels": {"a": "b"}}
+    """Its name, labels and which program of many runs in it do not matter."""
+    first = survey(read({**a_create(Memory=1), "Cmd": ["y"], "Tty": True}), ALICE, ANSWERS)
+    other = {**a_create(Memory=1), "Cmd": ["x", "--secret"], "Labels": {"a": "b"}}
     again = survey(read(other, "/v1.45/containers/create?name=db"), ALICE, ANSWERS)
 
     assert again.facts is first.facts
@@ -80,6 +80,7 @@ def test_a_request_that_is_surveyed_again_keeps_its_key(described, monkeypatch):
         (a_create(Memory=1), "/v1.45/containers/create?platform=a", ALICE, ANSWERS),
         ({**a_create(Memory=1), "User": "1"}, "/v1.45/containers/create", ALICE, ANSWERS),
         ({**a_create(Memory=1), "Foo": 1}, "/v1.45/containers/create", ALICE, ANSWERS),
+        ({**a_create(Memory=1), "Cmd": ["sshd"]}, "/v1.45/containers/create", ALICE, ANSWERS),
         (a_create(Memory=1), "/v1.45/containers/create", replace(ALICE, subject="x"), ANSWERS),
         (a_create(Memory=1), "/v1.45/containers/create", replace(ALICE, tenant=""), ANSWERS),
         (a_create(Memory=1), "/v1.45/containers/create", ALICE, {**ANSWERS, INFO: dict(DAEMON)}),
@@ -128,10 +129,20 @@ def test_a_reserved_label_is_refused_each_time():
 
 def test_describers_do_not_see_what_is_no_part_of_the_key():
     """What they cannot see, they cannot make facts of."""
-    seen = essence(read({**a_create(), "Cmd": ["x"], "Labels": {"a": "b"}, "User": "1"}))
+    seen = essence(read({**a_create(), "Tty": True, "Labels": {"a": "b"}, "User": "1"}))
 
     assert set(seen.body) == {"Image", "HostConfig", "User"}
     assert seen.query == {}
+
+
+def test_of_a_command_describers_see_the_kind_of_program():
+    """No argument, which may be a secret, and no more than decides what they say."""
+    words = {"Cmd": ["mysql", "-psecret"], "Entrypoint": ["sh", "-c", "exec sshd -o secret"]}
+
+    seen = essence(read({**a_create(), **words}))
+
+    assert seen.body["Entrypoint"] == ["sshd"]
+    assert "secret" not in str(seen.body)
 
 
 def test_secrets_are_not_remembered(described):

@@ -47,6 +47,23 @@ def test_a_path_gets_the_id(operation, name, expected):
     assert found == Pins(path=expected)
 
 
+@pytest.mark.parametrize(
+    ("name", "scope", "expected"),
+    [
+        ("wide", "swarm", {"id": TASK}),
+        ("wide", "local", {}),
+        ("back", "global", {}),
+        ("back", "", {"id": NET}),
+        ("never-asked", "local", {}),
+    ],
+)
+def test_a_network_that_is_wanted_in_another_scope_is_not_found_by_its_id(name, scope, expected):
+    """The daemon shows a swarm's network by its id in any scope, and by its name in its own."""
+    call = a_call("NetworkInspect", name, scope=scope)
+
+    assert pins(call, FOUND) == Pins(path=expected)
+
+
 def _with_path(call, path):
     """Return a call with one path variable, as a real path has."""
     return type(call)(

@@ -26,6 +26,7 @@ def started(process, operation="ExecStart"):
         ({"Privileged": True}, ["exec.privileged:true", "exec.user:app"]),
         ({"Tty": True}, ["exec.user:app", "exec.tty:on"]),
         ({"Env": ["A=b", "DB_PASSWORD=x"]}, ["exec.user:app", "env.secret:DB_PASSWORD"]),
+        ({"Cmd": ["/usr/sbin/sshd", "-D"]}, ["exec.user:app", "cmd:sshd"]),
         (None, ["exec.user:app"]),
     ],
 )
@@ -48,12 +49,14 @@ def test_a_process_in_a_container_that_is_not_there():
 @pytest.mark.parametrize("operation", ["ExecStart", "ExecResize"])
 def test_a_start_is_judged_by_what_was_stored(operation):
     """The exec may be somebody else's."""
-    process = {"user": "root", "privileged": True, "tty": True}
+    process = {"user": "root", "privileged": True, "tty": True, "entrypoint": "env"}
+    process["arguments"] = ["dropbear"]
 
     assert started(process, operation) == [
         Fact("exec.privileged", "true", looked_up=True),
         Fact("exec.user", "root", looked_up=True),
         Fact("exec.tty", "on", looked_up=True),
+        Fact("cmd", "dropbear", looked_up=True),
     ]
 
 

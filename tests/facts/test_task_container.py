@@ -66,6 +66,8 @@ def test_the_container_s_own_settings():
     spec = {"Image": "a", "User": "b", "Hostname": "c", "Healthcheck": {"Test": ["NONE"]}, "TTY": 1}
 
     assert container_config(spec) == {
+        "Entrypoint": None,
+        "Cmd": [],
         "Image": "a",
         "User": "b",
         "Hostname": "c",
@@ -202,3 +204,10 @@ def test_a_template_hides_what_is_mounted(mount, expected):
     assert is_template(mount) is expected
     assert list(template_mounts({"Mounts": [mount]})) == ([mount] if expected else [])
     assert len(list(plain_mounts({"Mounts": [mount]}))) == (not expected)
+
+
+def test_a_command_takes_the_place_of_the_image_s_entry_point():
+    """And arguments that of its command."""
+    found = container_config({"Command": ["a"], "Args": ["b"]})
+
+    assert (found["Entrypoint"], found["Cmd"]) == (["a"], ["b"])

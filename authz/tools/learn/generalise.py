@@ -1,15 +1,16 @@
 """What was seen once, said so that it is also true tomorrow.
 
 A home folder is its owner's, a folder that is called like a tenant is the
-tenant's, an id that a daemon made up is any such id, a secret is any text.
-Everything else stays as it was: a row that a program wrote must not allow what
-nobody did.
+tenant's, an id that a daemon made up is any such id, a secret is any text, and
+what a program makes up anew each time, as part of a name or of a temporary
+folder, is anything in its place. Everything else stays as it was: a row that a
+program wrote must not allow what nobody did.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Final
 
@@ -23,12 +24,31 @@ PATHS: Final = frozenset({"bind", "bind.rw", "target.bind", "target.bind.rw"})
 NAMES: Final = frozenset({"volume", "target.volume", "net", "target.net", "net.alias"})
 """Kinds whose values people begin with their own name, and daemons make up."""
 
+NAMED: Final = NAMES | {"build.net", "image", "image.name", "secret", "config"}
+"""Kinds whose values programs make up in part."""
+
+PORTS: Final = frozenset({"port", "target.port"})
+UNPRIVILEGED: Final = 1024
+
 ENOUGH: Final = 3
-"""Entries of one folder that are taken for the folder."""
+"""Entries of one folder that are taken for the folder, and ids for any."""
+MANY: Final = 8
+"""Unprivileged ports that are taken for any: fewer are somebody's choice."""
+ANY_ID: Final = "sha256:*"
 DEEP: Final = 2
 """Names in the path of a folder that may stand for its entries."""
 
 _ID = re.compile(r"(?:[0-9a-f]{64}|[0-9a-f]{12})")
+_MADE_UP = re.compile(r"(?<=[^/:]{2}[-_.])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{12,}(?![^-_.])")
+"""Twelve hexadecimal digits or more, behind a name and before another part of it or its end."""
+
+_TEMPORARY = re.compile(r"(/tmp|/var/tmp)/([A-Za-z]+[-_.]?)([A-Za-z0-9_]{8}|[A-Za-z0-9]{10})")
+"""What mkdtemp(3), mktemp(1) and Python call a folder: something, and letters by chance."""
+
+_NODE = re.compile(r"(?<=^node\.id[!=]=)[0-9a-z]{25}$")
+_PORT = re.compile(r"([0-9]{1,5})/([a-z]+)")
+_ADDRESS = re.compile(r"(listen=[^*?{}]+):[0-9]{1,5}")
+_IMAGE_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _HOME = re.compile(r"/home/([^/]+)(?:/.*)?")
 
 
@@ -47,6 +67,15 @@ def generalised(identity: Identity, fact: Fact) -> str:
         for (word, value), mark in product(own.items(), "-_"):
             if value and mark not in value and fact.value.startswith(f"{value}{mark}"):
                 return f"{{{word}}}{mark}*"
+    return _without_chance(fact)
+
+
+def _without_chance(fact: Fact) -> str:
+    """Return the pattern for a value with anything in the place of what was made up."""
+    if fact.kind in NAMED and not _IMAGE_ID.fullmatch(fact.value):
+        return "*".join(map(literal, _MADE_UP.split(fact.value)))
+    if fact.kind == "placement":
+        return _NODE.sub(lambda found: "?" * len(found[0]), literal(fact.value))
     if fact.kind == "image.id":
         return "**"  # which image it is needs a row of its own, and changes with every build
     return literal(fact.value)
@@ -72,19 +101,63 @@ def _shared(path: str, tenant: str) -> str:
 
 
 def folded(kind: str, pattern: str, others: Iterable[str]) -> str:
-    """Return the folder of a path of which enough entries were used, else the path itself.
+    """Return what stands for enough values like this one, else the pattern itself.
 
-    Not one that the host runs from, and not one near the root.
+    The folder of a path, but not one that the host runs from, and not one near the root;
+    temporary folders of one name; images by any id; unprivileged ports; a swarm's address
+    with any port.
     """
-    if kind not in PATHS or not _plain(pattern):
+    if kind in PATHS and _plain(pattern) and not _temporary(pattern):
+        return _folder(pattern, others)
+    alike = _ALIKE.get(kind, _unlike)
+    wider = alike(pattern)
+    if not wider:
         return pattern
-    parent = pattern.rpartition("/")[0]
+    found = {each for each in others if alike(each) and (kind in PORTS or alike(each) == wider)}
+    return wider if len(found) >= (MANY if kind in PORTS else ENOUGH) else pattern
+
+
+def _folder(path: str, others: Iterable[str]) -> str:
+    parent = path.rpartition("/")[0]
     siblings = {each for each in others if _plain(each) and each.rpartition("/")[0] == parent}
     deep = parent.count("/") >= DEEP
     if not deep or len(siblings) < ENOUGH or danger_of(Fact("bind", parent)):
-        return pattern
+        return path
     return f"{parent}/*"
 
 
 def _plain(pattern: str) -> bool:
     return pattern.startswith("/") and not re.search(r"[*?{]", pattern)
+
+
+def _unlike(_value: str) -> str:
+    return ""
+
+
+def _temporary(path: str) -> str:
+    """Return the pattern of temporary folders that are called like this one."""
+    found = _TEMPORARY.fullmatch(path)
+    return f"{found[1]}/{found[2]}{'?' * len(found[3])}" if found else ""
+
+
+def _by_id(image: str) -> str:
+    return ANY_ID if _IMAGE_ID.fullmatch(image) else ""
+
+
+def _unprivileged(port: str) -> str:
+    found = _PORT.fullmatch(port)
+    return f"{UNPRIVILEGED}-65535/{found[2]}" if found and int(found[1]) >= UNPRIVILEGED else ""
+
+
+def _with_any_port(address: str) -> str:
+    found = _ADDRESS.fullmatch(address)
+    return f"{found[1]}:*" if found else ""
+
+
+_ALIKE: Final[Mapping[str, Callable[[str], str]]] = {
+    **dict.fromkeys(PATHS, _temporary),
+    **dict.fromkeys(PORTS, _unprivileged),
+    "image": _by_id,
+    "swarm.addr": _with_any_port,
+}
+"""What values are alike, by kind: what stands for all of them, or nothing for one by itself."""

@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from authz.tools.drafts.rows import Draft, facts_column, faults, link_faults
-from authz.tools.learn.generalise import folded
+from authz.tools.learn.generalise import ANY_ID, folded
 from authz.tools.learn.uses import Holder, Seen, Use
 
+_EVERY_IMAGE = "every image of the daemon by its id"
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -78,7 +79,8 @@ def _folded(found: Mapping[Use, Seen]) -> dict[Use, Seen]:
     for use, seen in found.items():
         pattern = folded(use.kind, use.pattern, values[use.action, use.kind])
         wider = Use(use.action, use.kind, pattern)
-        result[wider] = result.get(wider, Seen()).merged(seen)
+        more = {_EVERY_IMAGE: None} if pattern == ANY_ID else {}
+        result[wider] = result.get(wider, Seen(dangers=more)).merged(seen)
     return result
 
 

@@ -100,3 +100,11 @@ def test_a_name_that_no_row_can_hold_is_told():
     )
     assert [link.member for link in learned.links] == ["user:alice"]
     assert learned.unspeakable == ("cert:x, role:a, *\ng, cert:y: something in it ends the line",)
+
+
+def test_images_by_any_id_are_told_as_dangerous():
+    """That is more than anybody used."""
+    uses = once(*(Use("container.create", "image", f"sha256:{n * 64}") for n in "abc"))
+    (row,) = drafted({ALICE: uses}, set()).rows
+    assert row.fact == "image:sha256:*"
+    assert "WARNING, it grants every image of the daemon by its id\n" in row.text
