@@ -68,6 +68,11 @@ class Stage:
         """The newest API version that the daemon takes."""
         return str(self._wire.ask("GET", "/version").json()["ApiVersion"])
 
+    @property
+    def oldest(self) -> str:
+        """The oldest API version that the daemon takes of those that we read."""
+        return max("1.24", str(self._wire.ask("GET", "/version").json()["MinAPIVersion"]))
+
     def close(self) -> None:
         """Close the connection."""
         self._wire.close()

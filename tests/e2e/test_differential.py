@@ -36,7 +36,7 @@ def stage(dockerd: Dockerd) -> Iterator[Stage]:
 
 def test_bodies_read_as_the_daemon_reads_them(stage):
     """Whatever both take became what we read, and reaches no further than we said."""
-    report = compare(stage, bodies.cases(SEED, 600, stage.newest), Trials, seconds=SLICE)
+    report = compare(stage, bodies.cases(SEED, 600, stage.newest, stage.oldest), Trials, seconds=SLICE)
 
     assert report.findings == []
     assert report.counts["daemon takes, we read"] > 0
@@ -53,7 +53,7 @@ def test_request_lines_read_as_the_daemon_reads_them(stage):
 @pytest.mark.parametrize("mistake", mistakes.OF_BODIES)
 def test_a_mistake_in_reading_bodies_is_found_within_a_minute(mistake, stage):
     """The comparison sees what each would let through."""
-    cases = bodies.cases(SEED, ENOUGH, stage.newest)
+    cases = bodies.cases(SEED, ENOUGH, stage.newest, stage.oldest)
     with mistakes.OF_BODIES[mistake]():
         report = compare(stage, cases, Trials, seconds=A_MINUTE, until_found=True)
 
