@@ -33,6 +33,7 @@ from authz.facts.ports import port_facts
 from authz.facts.questions import Topic
 from authz.facts.security import implied_facts, posture_facts, security_facts
 from authz.facts.users import user_value
+from authz.facts.variants import image_settings
 from authz.facts.volume_options import LOCAL
 
 Version = tuple[int, int] | None
@@ -52,7 +53,9 @@ _PROBES = frozenset({"CMD", "CMD-SHELL"})
 _SHARED = ("PidMode", "IpcMode", "NetworkMode")
 
 
-def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[Fact]:
+def create_facts(
+    body: Document, known: Known, *, version: Version, platform: str = ""
+) -> Iterator[Fact]:
     """Yield everything that a create asks for, and the state that it leaves to defaults."""
     host = table(body, "HostConfig")
     endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
@@ -67,7 +70,7 @@ def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[
     yield from link_facts(host, known)
     yield from name_facts(body, host)
     yield from host_name_facts(body, host, endpoints)
-    yield from _posture(body, host, known)
+    yield from _posture(body, host, known, platform)
 
 
 def reached_containers(host: Document) -> tuple[str, ...]:
@@ -171,27 +174,27 @@ def _isolation(  # noqa: PLR0913  a container's three documents, and how to read
     yield from implied_facts(host)
 
 
-def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
+def _posture(config: Document, host: Document, known: Known, platform: str) -> Iterator[Fact]:
     """Yield the state of an ordinary container, so that a policy can demand more."""
     log = table(host, "LogConfig")
-    yield Fact("user", user_value(config, known))
+    yield Fact("user", user_value(config, known, platform))
     yield from kept_facts(host)
     yield from posture_facts(host, known)
     yield from limit_facts(host)
     yield from restart_facts(host)
     yield Fact("log", text(log, "Type") or defaults.log_driver(known))
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
-    yield Fact("health", health_value(config, known))
+    yield Fact("health", health_value(config, known, platform))
     yield from secret_facts(config)
 
 
-def health_value(config: Document, known: Known) -> str:
+def health_value(config: Document, known: Known, platform: str = "") -> str:
     """Say whether a health check runs; one without a test takes the image's."""
     test = strings(table(config, "Healthcheck"), "Test")
     if test:
         return "set" if test[0] in _PROBES else "none"
-    image = known.document(Topic.IMAGE, text(config, "Image"))
-    if image is None:
+    settings = image_settings(text(config, "Image"), platform, known)
+    if settings is None:
         return "image"
-    inherited = strings(table(table(image, "Config"), "Healthcheck"), "Test")
+    inherited = strings(table(settings, "Healthcheck"), "Test")
     return "image" if inherited and inherited[0] in _PROBES else "none"

@@ -36,7 +36,7 @@ _PATHS = {
     Topic.CONTAINER: "/containers/{}/json",
     Topic.EXEC: "/exec/{}/json",
     Topic.VOLUME: "/volumes/{}",
-    Topic.IMAGE: "/images/{}/json",
+    Topic.IMAGE: "/images/{}/json?manifests=1",
     Topic.NETWORK: "/networks/{}",
     Topic.DAEMON: "/info",
 }

@@ -36,7 +36,9 @@ def stage(dockerd: Dockerd) -> Iterator[Stage]:
 
 def test_bodies_read_as_the_daemon_reads_them(stage):
     """Whatever both take became what we read, and reaches no further than we said."""
-    report = compare(stage, bodies.cases(SEED, 600, stage.newest, stage.oldest), Trials, seconds=SLICE)
+    report = compare(
+        stage, bodies.cases(SEED, 600, stage.newest, stage.oldest), Trials, seconds=SLICE
+    )
 
     assert report.findings == []
     assert report.counts["daemon takes, we read"] > 0
