@@ -129,7 +129,7 @@ def _mounted(container: Document, known: Known) -> Iterator[Fact]:
                 writable = flag(point, "RW")
                 yield from host_path_facts(text(point, "Source"), known, writable=writable)
                 yield from propagation_facts(text(point, "Propagation"))
-            case "volume" if name:
+            case "volume":
                 yield from _mounted_volume(point, name, known)
             case "image":  # the source is the folder where the daemon has it
                 yield Fact("mount.image", image_of(name, known) or UNKNOWN)
@@ -138,11 +138,17 @@ def _mounted(container: Document, known: Known) -> Iterator[Fact]:
 
 
 def _mounted_volume(point: Document, name: str, known: Known) -> Iterator[Fact]:
-    """Describe a volume; one that the daemon named is part of the container."""
-    if not _DAEMONS_NAME.fullmatch(name):
-        yield volume_fact(name)
+    """Describe a volume; one that the daemon named is part of the container.
+
+    Engines from 28 on show no name of the volume for a bind without a source, which
+    has no options.
+    """
     if text(point, "Driver") not in LOCAL:
         yield Fact("volume.driver", text(point, "Driver"))
+    if not name:
+        return
+    if not _DAEMONS_NAME.fullmatch(name):
+        yield volume_fact(name)
     yield from existing_volume_facts(name, known, writable=flag(point, "RW"))
 
 

@@ -167,5 +167,8 @@ def _mounted(point: Document, volume: Callable[[str], Document]) -> Iterator[Dan
                 ("bind.prop", point["Propagation"]), ("target.bind.prop", point["Propagation"])
             )
     elif point["Type"] == "volume":
-        for danger in volume_dangers(volume(point["Name"]), writable=point["RW"]):
+        if not (name := point.get("Name")):  # engines from 28 on, of a bind without a source
+            assert point["Driver"] == "local", point
+            return
+        for danger in volume_dangers(volume(name), writable=point["RW"]):
             yield danger | {(f"target.{kind}", value) for kind, value in danger}

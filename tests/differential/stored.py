@@ -6,6 +6,7 @@ differs is a finding, in either direction. It knows no facts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -197,6 +198,17 @@ _NEW_OPTIONS = frozenset(
 )
 
 
+def _ports(stored: Any, sent: Document) -> bool:
+    """Take ports in the spelling of engines from 29 on: with a protocol, in small letters."""
+    bindings = sent.get("PortBindings") or {}
+    return plain(stored) == plain({_port(name): value for name, value in bindings.items()})
+
+
+def _port(written: str) -> str:
+    number, _, protocol = written.partition("/")
+    return f"{number}/{protocol.lower() or 'tcp'}"
+
+
 def _restart(stored: Any, sent: Document) -> bool:
     policy = sent.get("RestartPolicy") or {}
     return (stored.get("Name") or "no") == (policy.get("Name") or "no") and (
@@ -205,14 +217,18 @@ def _restart(stored: Any, sent: Document) -> bool:
 
 
 def _addresses(stored: Any, sent: Document) -> bool:
-    """Take what the daemon chooses where nothing was sent: a driver, subnets.
+    """Take what the daemon chooses where nothing was sent: a driver, subnets, gateways.
 
     Engines from 28 add a private subnet of IPv6 to those that were sent, where it is
-    enabled and has none.
+    enabled and has none; those from 29 show the gateway that they took.
     """
     wanted = sent.get("IPAM") or {}
     own = [each for each in stored.get("Config") or () if _is_chosen(each, sent)]
     subnets = [each for each in stored.get("Config") or () if each not in own]
+    subnets = [
+        {name: value for name, value in each.items() if name != "Gateway" or name in told}
+        for each, told in zip_longest(subnets, wanted.get("Config") or (), fillvalue={})
+    ]
     return (
         stored.get("Driver") == (wanted.get("Driver") or stored.get("Driver"))
         and plain(stored.get("Options")) == plain(wanted.get("Options"))
@@ -241,6 +257,7 @@ _HOST: Mapping[str, Callable[..., bool]] = {
     "LogConfig": _log,
     "MemorySwap": _swap,
     "RestartPolicy": _restart,
+    "PortBindings": _ports,
     "CgroupnsMode": _default("CgroupnsMode", "private", "host"),
     "ShmSize": _default("ShmSize", 67108864),
     "Runtime": _default("Runtime", "runc"),
