@@ -68,6 +68,8 @@ def network_differences(body: Document, found: Document) -> Iterator[str]:
     """Compare a create with the network that came of it."""
     # A network that only lends its configuration has no driver, whatever was asked for.
     lent = {"Driver"} if found.get("ConfigOnly") else set()
+    if lent and not (found.get("IPAM") or {}).get("Config"):
+        lent.add("IPAM")  # engines from 29 on keep it and do not show it
     members = {name: found.get(name) for name in _NETWORK_MEMBERS if name not in lent}
     yield from _compare("", body, members, _NETWORK)
 
