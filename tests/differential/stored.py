@@ -201,9 +201,13 @@ _NEW_OPTIONS = frozenset(
 
 
 def _ports(stored: Any, sent: Document) -> bool:
-    """Take ports in the spelling of engines from 29 on: with a protocol, in small letters."""
+    """Take ports in the spelling of engines from 29 on: with a protocol, in small letters.
+
+    They write a binding where there is none, which older ones do at the start.
+    """
     bindings = sent.get("PortBindings") or {}
-    return plain(stored) == plain({_port(name): value for name, value in bindings.items()})
+    spelt = {_port(name): value or [{}] for name, value in bindings.items()}
+    return plain(stored) == plain(spelt)
 
 
 def _port(written: str) -> str:

@@ -71,7 +71,7 @@ def engine(request: pytest.FixtureRequest) -> engines.Engine:
         return found[name]
     why = missing.get(name, "GATE_TEST_ENGINE names no folder of it")
     reason = f"no Docker engine {name}: {why} (tests/e2e/engines.py install)"
-    if os.environ.get("CI") == "true":
+    if os.environ.get("CI") == "true" and name in engines.chosen():
         pytest.fail(reason)
     _warn(request.config, reason)
     request.config.stash.setdefault(_absent, {})[name] = reason

@@ -5,21 +5,24 @@ Engines before 28 have that store, too, but do not say what is in an index.
 
 import pytest
 
-from tests.e2e import images
+from tests.e2e import engines, images
 from tests.e2e.gate import Gate
 from tests.e2e.images import Part
 
 PEOPLE = "g, user:anonymous, role:admin, *\n"
 NO_ROOT = "p, role:admin, *, container.create, user:root, *, deny\n"
-LISTS_PARTS = 28
+LISTING = [name for name in engines.chosen() if int(name.split(".")[0]) >= 28]
+
+pytestmark = pytest.mark.parametrize(
+    "engine", LISTING or engines.MORE, indirect=True, scope="session"
+)
+
 CREATE = {"Image": "both", "Cmd": ["true"]}
 
 
 @pytest.fixture(scope="module")
 def daemon(module_daemons):
     """Run a daemon with indexes, that asks the gate."""
-    if int(module_daemons.engine.name.split(".")[0]) < LISTS_PARTS:
-        pytest.skip("this engine does not list the parts of an index")
     daemon = module_daemons(features={"containerd-snapshotter": True})
     daemon.start()
     usual = Part("linux/amd64", "1000")
