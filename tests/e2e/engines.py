@@ -29,7 +29,7 @@ from pathlib import Path
 
 NAMES = ("20.10", "26.1")
 MORE = ("28.5",)
-"""Engines that are installed where they are named, for what NAMES lack and where they are chosen."""
+"""Engines that are installed where they are named, for what NAMES lack."""
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static", "procps")  # docker top runs ps
