@@ -115,6 +115,15 @@ def test_a_platform_is_found_where_it_can_mean_one_image_only(platform, key):
     assert [each.key for each in known.pending] == ([f"{key} nginx"] if key else [])
 
 
+def test_the_very_platform_comes_before_its_variants():
+    """As where a build makes one image for all hosts and one for newer ones."""
+    parts = [a_part({**AMD, "variant": "v3"}), a_part(AMD, name="b")]
+    known = a_known(image={"nginx": an_index(*parts)})
+
+    assert image_settings("nginx", "linux/amd64", known) is None
+    assert [each.key for each in known.pending] == ["linux/amd64 nginx"]
+
+
 def test_a_lone_image_says_its_platform_itself():
     """What is no index has no platform in its descriptor."""
     part = {"ID": "sha256:a", "Kind": "image", "ImageData": {"Platform": AMD}}
