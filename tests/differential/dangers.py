@@ -37,6 +37,8 @@ def container_dangers(
     host = found["HostConfig"]
     if host["Privileged"]:
         yield told(("privileged", "true"))
+    if _is_root(found["Config"].get("User", "")):  # its own, or its image's
+        yield told(("user", "root"))
     yield from _spaces(host)
     yield from _rights(host)
     last = {re.split("[=:]", option)[0]: option for option in host.get("SecurityOpt") or ()}
@@ -76,9 +78,12 @@ def exec_dangers(found: Document) -> Iterator[Danger]:
     process = found["ProcessConfig"]
     if process.get("privileged"):
         yield told(("exec.privileged", "true"))
-    user = process.get("user", "").partition(":")[0]
-    if user in {"0", "root", "+0", "00"}:
+    if process.get("user") and _is_root(process["user"]):
         yield told(("exec.user", "root"))
+
+
+def _is_root(user: str) -> bool:
+    return user.partition(":")[0] in {"", "0", "root", "+0", "00"}
 
 
 def path(written: str) -> str:
