@@ -20,6 +20,12 @@ NEWER = tuple(f"1.{minor}" for minor in range(42, 56))
 EXECUTE = "web"
 """The running container that gets execs."""
 
+OTHER = "linux/386"
+"""A platform that the image has, too, where the daemon can hold several."""
+
+_PLATFORMS = 12
+"""One create in so many names that platform."""
+
 CHANGE = "idle"
 """The container that is updated."""
 
@@ -84,7 +90,10 @@ def cases(seed: int, count: int, newest: str, oldest: str = VERSIONS[0]) -> Iter
             _misplace(document, random)
         body = spelling.framed(spelling.text(document, random), random)
         version = "" if random.random() < 0.1 else f"/v{random.choice(versions)}"
-        yield Case(kind, version + _TARGETS[kind].format(name), body, name, volume)
+        target = version + _TARGETS[kind].format(name)
+        if kind == "ContainerCreate" and number % _PLATFORMS == 0:
+            target += f"&platform={OTHER}"
+        yield Case(kind, target, body, name, volume)
 
 
 def _number(version: str) -> tuple[int, ...]:

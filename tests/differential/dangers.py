@@ -15,6 +15,7 @@ Danger = frozenset[tuple[str, str]]
 """Facts of which one must be told."""
 
 _BIND = re.compile(r"(?:^|,)r?bind(?:,|$)")
+_NUMBER = re.compile("[1-9][0-9]*")
 _NETWORKED = frozenset({"nfs", "cifs"})
 """The kernel gives options to the file system of the type alone: these know no layers."""
 _WITHOUT_DEVICE = _NETWORKED | frozenset({"proc", "sysfs", "tmpfs", "overlay"})
@@ -37,8 +38,9 @@ def container_dangers(
     host = found["HostConfig"]
     if host["Privileged"]:
         yield told(("privileged", "true"))
-    if _is_root(found["Config"].get("User", "")):  # its own, or its image's
-        yield told(("user", "root"))
+    user = found["Config"].get("User", "")  # its own, or its image's
+    if _is_root(user) or _NUMBER.fullmatch(user):
+        yield told(("user", "root" if _is_root(user) else user))
     yield from _spaces(host)
     yield from _rights(host)
     last = {re.split("[=:]", option)[0]: option for option in host.get("SecurityOpt") or ()}

@@ -36,6 +36,8 @@ def container_differences(body: Document, found: Document) -> Iterator[str]:
         host = {"Runtime": upper}
     yield from _compare("HostConfig", host, found["HostConfig"], _HOST)
     for name in _CONFIG:
+        if name == "User" and not body.get(name):
+            continue  # the image's counts: it is looked at apart
         if plain(found["Config"].get(name)) != plain(body.get(name)) and body.get(name) != [""]:
             yield _difference(name, found["Config"].get(name), body.get(name))
     test = (body.get("Healthcheck") or {}).get("Test")
