@@ -654,10 +654,12 @@ async def test_refusals_and_lookups_of_our_own_take_no_room(bench):
     one = bench(hanging=[Topic.IMAGE], time_limit=0.3, most_in_flight=1)
     waiting = asyncio.create_task(one.runner.decide(CREATE))
     await asyncio.sleep(0)
-    token = one.passes.issue("GET", "/images/nginx/json")
+    token = one.passes.issue("GET", "/images/nginx/json?manifests=1")
 
     refused = await one.runner.refuse(PING, RefusedError(Reason.UNREADABLE_REQUEST, "no"))
-    own = await one.runner.decide(RawRequest("GET", "/images/nginx/json", ((HEADER, token),)))
+    own = await one.runner.decide(
+        RawRequest("GET", "/images/nginx/json?manifests=1", ((HEADER, token),))
+    )
     await waiting
 
     assert refused.reason is Reason.UNREADABLE_REQUEST

@@ -31,13 +31,13 @@ from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
 from authz.facts.logins import login_facts
 from authz.facts.marks import marked
-from authz.facts.members import Document, table, tables, text, unreadable
+from authz.facts.members import Document, table, tables, text, texts, unreadable
 from authz.facts.networks import connection_facts, network_create_facts
-from authz.facts.objects import labels_of, object_facts, target_container
+from authz.facts.objects import object_facts, target_container
 from authz.facts.paths import clean
 from authz.facts.plugins import plugin_facts, plugin_install_facts, plugin_set_facts
 from authz.facts.processes import exec_create_facts, exec_start_facts
-from authz.facts.questions import Answers, Question, Topic
+from authz.facts.questions import Answers, Question
 from authz.facts.services import service_create_facts, service_update_facts
 from authz.facts.swarm import (
     config_facts,
@@ -47,6 +47,7 @@ from authz.facts.swarm import (
     swarm_join_facts,
     swarm_update_facts,
 )
+from authz.facts.variants import image_settings
 from authz.facts.volumes import volume_create_facts
 from authz.identity.identity import Identity
 
@@ -155,11 +156,13 @@ def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
     body = request.body or {}
     for mount in tables(table(body, "HostConfig"), "Mounts"):
         check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
-    image = known.document(Topic.IMAGE, text(body, "Image")) if text(body, "Image") else None
+    platform = request.parameter("platform")
+    named = text(body, "Image")
+    inherited = image_settings(named, platform, known) if named else None
     # A container inherits what its image carries, unless it is written over.
-    if image is not None and not marked(known.identity, known.settings):
-        check_labels(labels_of(Topic.IMAGE, image), "the image")
-    yield from create_facts(body, known, version=request.version)
+    if inherited is not None and not marked(known.identity, known.settings):
+        check_labels(texts(inherited, "Labels"), "the image")
+    yield from create_facts(body, known, version=request.version, platform=platform)
 
 
 def _update(request: ApiRequest, known: Known) -> Iterator[Fact]:

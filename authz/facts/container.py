@@ -34,6 +34,7 @@ from authz.facts.programs import create_program
 from authz.facts.questions import Topic
 from authz.facts.security import implied_facts, posture_facts, security_facts
 from authz.facts.users import user_value
+from authz.facts.variants import image_settings
 from authz.facts.volume_options import LOCAL
 
 Version = tuple[int, int] | None
@@ -53,7 +54,9 @@ _PROBES = frozenset({"CMD", "CMD-SHELL"})
 _SHARED = ("PidMode", "IpcMode", "NetworkMode")
 
 
-def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[Fact]:
+def create_facts(
+    body: Document, known: Known, *, version: Version, platform: str = ""
+) -> Iterator[Fact]:
     """Yield everything that a create asks for, and the state that it leaves to defaults."""
     host = table(body, "HostConfig")
     endpoints = table(table(body, "NetworkingConfig"), "EndpointsConfig")
@@ -68,7 +71,7 @@ def create_facts(body: Document, known: Known, *, version: Version) -> Iterator[
     yield from link_facts(host, known)
     yield from name_facts(body, host)
     yield from host_name_facts(body, host, endpoints)
-    yield from _posture(body, host, known)
+    yield from _posture(body, host, known, platform)
 
 
 def reached_containers(host: Document) -> tuple[str, ...]:
@@ -127,7 +130,7 @@ def _mounted(container: Document, known: Known) -> Iterator[Fact]:
                 writable = flag(point, "RW")
                 yield from host_path_facts(text(point, "Source"), known, writable=writable)
                 yield from propagation_facts(text(point, "Propagation"))
-            case "volume" if name:
+            case "volume":
                 yield from _mounted_volume(point, name, known)
             case "image":  # the source is the folder where the daemon has it
                 yield Fact("mount.image", image_of(name, known) or UNKNOWN)
@@ -136,11 +139,17 @@ def _mounted(container: Document, known: Known) -> Iterator[Fact]:
 
 
 def _mounted_volume(point: Document, name: str, known: Known) -> Iterator[Fact]:
-    """Describe a volume; one that the daemon named is part of the container."""
-    if not _DAEMONS_NAME.fullmatch(name):
-        yield volume_fact(name)
+    """Describe a volume; one that the daemon named is part of the container.
+
+    Engines from 28 on show no name of the volume for a bind without a source, which
+    has no options.
+    """
     if text(point, "Driver") not in LOCAL:
         yield Fact("volume.driver", text(point, "Driver"))
+    if not name:
+        return
+    if not _DAEMONS_NAME.fullmatch(name):
+        yield volume_fact(name)
     yield from existing_volume_facts(name, known, writable=flag(point, "RW"))
 
 
@@ -172,28 +181,28 @@ def _isolation(  # noqa: PLR0913  a container's three documents, and how to read
     yield from implied_facts(host)
 
 
-def _posture(config: Document, host: Document, known: Known) -> Iterator[Fact]:
+def _posture(config: Document, host: Document, known: Known, platform: str) -> Iterator[Fact]:
     """Yield the state of an ordinary container, so that a policy can demand more."""
     log = table(host, "LogConfig")
-    yield Fact("user", user_value(config, known))
+    yield Fact("user", user_value(config, known, platform))
     yield from kept_facts(host)
     yield from posture_facts(host, known)
     yield from limit_facts(host)
     yield from restart_facts(host)
     yield Fact("log", text(log, "Type") or defaults.log_driver(known))
     yield from (Fact("log.opt", pair) for pair in pairs(log, "Config"))
-    yield Fact("health", health_value(config, known))
+    yield Fact("health", health_value(config, known, platform))
     yield from secret_facts(config)
     yield from create_program(config, known)
 
 
-def health_value(config: Document, known: Known) -> str:
+def health_value(config: Document, known: Known, platform: str = "") -> str:
     """Say whether a health check runs; one without a test takes the image's."""
     test = strings(table(config, "Healthcheck"), "Test")
     if test:
         return "set" if test[0] in _PROBES else "none"
-    image = known.document(Topic.IMAGE, text(config, "Image"))
-    if image is None:
+    settings = image_settings(text(config, "Image"), platform, known)
+    if settings is None:
         return "image"
-    inherited = strings(table(table(image, "Config"), "Healthcheck"), "Test")
+    inherited = strings(table(settings, "Healthcheck"), "Test")
     return "image" if inherited and inherited[0] in _PROBES else "none"

@@ -14,6 +14,8 @@ class Topic(StrEnum):
     EXEC = "exec"
     VOLUME = "volume"
     IMAGE = "image"
+    VARIANT = "variant"
+    """What an image is for one platform; the key is ``os/arch[/variant] name``."""
     NETWORK = "network"
     SERVICE = "service"
     TASK = "task"

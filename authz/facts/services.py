@@ -45,6 +45,7 @@ from authz.facts.task_container import (
     template_mounts,
 )
 from authz.facts.users import user_value
+from authz.facts.variants import image_settings
 from authz.facts.volume_options import LOCAL
 
 MODES = {
@@ -176,8 +177,9 @@ def _check_labels(spec: Document, known: Known, *, stored: bool, kept: Mapping[s
     check_new_labels(texts(spec, "Labels"), kept, "ContainerSpec.Labels")
     for mount in tables(spec, "Mounts"):
         check_labels(texts(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
-    image = known.document(Topic.IMAGE, text(spec, "Image")) if text(spec, "Image") else None
-    check_labels(texts(table(image or {}, "Config"), "Labels"), "the image")
+    named = text(spec, "Image")
+    inherited = image_settings(named, "", known) if named else None
+    check_labels(texts(inherited or {}, "Labels"), "the image")
 
 
 def _templates(spec: Document) -> Iterator[Fact]:

@@ -9,7 +9,7 @@ import re
 
 from authz.facts.known import Known
 from authz.facts.members import Document, table, text
-from authz.facts.questions import Topic
+from authz.facts.variants import image_settings
 
 ROOT = "root"
 UNSET = "unset"
@@ -34,14 +34,12 @@ def normal_user(written: str) -> str:
     return ROOT if name in {"", "0"} else name
 
 
-def user_value(config: Document, known: Known) -> str:
+def user_value(config: Document, known: Known, platform: str = "") -> str:
     """Return the user of a new container: its own, else its image's, else root."""
     if text(config, "User"):
         return normal_user(text(config, "User"))
-    image = known.document(Topic.IMAGE, text(config, "Image"))
-    if image is None:
-        return UNSET
-    return normal_user(text(table(image, "Config"), "User"))
+    inherited = image_settings(text(config, "Image"), platform, known)
+    return UNSET if inherited is None else normal_user(text(inherited, "User"))
 
 
 def exec_user(written: str, container: Document | None) -> str:

@@ -18,7 +18,7 @@ PATTERNS = {
     Topic.CONTAINER: "/containers/{}/json",
     Topic.EXEC: "/exec/{}/json",
     Topic.VOLUME: "/volumes/{}",
-    Topic.IMAGE: "/images/{}/json",
+    Topic.IMAGE: "/images/{}/json?manifests=1",
     Topic.NETWORK: "/networks/{}",
     Topic.SERVICE: "/services/{}",
     Topic.TASK: "/tasks/{}",
@@ -27,14 +27,20 @@ PATTERNS = {
     Topic.NODE: "/nodes/{}",
     Topic.DAEMON: "/info",
 }
-"""The path of each topic, without a version: the daemon's newest is the fullest answer."""
+"""The path of each topic, without a version: the daemon's newest is the fullest answer.
+
+Of an image it lists the parts, where the daemon has them (API 1.48).
+"""
+
+_VARIANT = "/images/{}/json?platform={}"
+_PLATFORM = ("os", "architecture", "variant")
 
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._~%-]+"
 _FILTERS = quote(json.dumps({"type": ["container", "network"]}, separators=(",", ":")), safe="")
 _TARGETS = re.compile(
     "|".join(
         (
-            *(re.escape(p).replace(r"\{\}", _NAME) for p in PATTERNS.values()),
+            *(re.escape(p).replace(r"\{\}", _NAME) for p in (*PATTERNS.values(), _VARIANT)),
             rf"/events\?since=[0-9]+&filters={re.escape(_FILTERS)}",
         )
     )
@@ -49,17 +55,25 @@ def target(question: Question) -> str:
     be part of a path: an empty one would ask for a list, and the daemon's
     router takes dots for folders.
     """
-    pattern = PATTERNS.get(question.topic)
+    pattern, name, platform = PATTERNS.get(question.topic), question.key, ""
+    if question.topic is Topic.VARIANT:
+        pattern, (platform, _, name) = _VARIANT, question.key.partition(" ")
     if pattern is None:
         raise LookupFailedError(f"the daemon cannot tell about a {question.topic}")
     if question.topic is Topic.DAEMON:
         return pattern
-    if question.key in {"", ".", ".."}:
-        raise LookupFailedError(f"{question.key!r} is no name of a {question.topic}")
+    if name in {"", ".", ".."}:
+        raise LookupFailedError(f"{name!r} is no name of a {question.topic}")
     try:
-        return pattern.format(quote(question.key, safe=""))
+        return pattern.format(quote(name, safe=""), _written(platform))
     except UnicodeEncodeError:
         raise LookupFailedError(f"a name of a {question.topic} is not Unicode") from None
+
+
+def _written(platform: str) -> str:
+    """Write a platform as the daemon reads it."""
+    parts = dict(zip(_PLATFORM, platform.split("/"), strict=False))
+    return quote(json.dumps(parts, separators=(",", ":")), safe="")
 
 
 def events(since: int) -> str:

@@ -15,10 +15,16 @@ from tests.differential import spelling
 from tests.differential.settings import CONFIG, ENDPOINTS, HOST, RESOURCES, Maker, local_options
 
 VERSIONS = ("1.24", "1.25", "1.30", "1.37", "1.39", "1.40", "1.41")
-NEWER = ("1.42", "1.43", "1.44", "1.45", "1.46", "1.47", "1.48", "1.49", "1.50", "1.51")
+NEWER = tuple(f"1.{minor}" for minor in range(42, 56))
 
 EXECUTE = "web"
 """The running container that gets execs."""
+
+OTHER = "linux/386"
+"""A platform that the image has, too, where the daemon can hold several."""
+
+_PLATFORMS = 12
+"""One create in so many names that platform."""
 
 CHANGE = "idle"
 """The container that is updated."""
@@ -69,10 +75,11 @@ class Case:
     volume: str
 
 
-def cases(seed: int, count: int, newest: str) -> Iterator[Case]:
-    """Make so many cases; ``newest`` is the engine's API version."""
+def cases(seed: int, count: int, newest: str, oldest: str = VERSIONS[0]) -> Iterator[Case]:
+    """Make so many cases, for an engine that takes these API versions."""
     random = Random(f"bodies {seed}")  # noqa: S311  a seed that repeats is what is wanted
-    versions = [each for each in (*VERSIONS, *NEWER) if _number(each) <= _number(newest)]
+    least, most = _number(oldest), _number(newest)
+    versions = [each for each in (*VERSIONS, *NEWER) if least <= _number(each) <= most]
     kinds = random.choices(list(_WEIGHTS), [*_WEIGHTS.values()], k=count)
     for number, kind in enumerate(kinds):
         name, volume = f"d{seed}-{number}", f"v{seed}-{number}"
@@ -83,7 +90,10 @@ def cases(seed: int, count: int, newest: str) -> Iterator[Case]:
             _misplace(document, random)
         body = spelling.framed(spelling.text(document, random), random)
         version = "" if random.random() < 0.1 else f"/v{random.choice(versions)}"
-        yield Case(kind, version + _TARGETS[kind].format(name), body, name, volume)
+        target = version + _TARGETS[kind].format(name)
+        if kind == "ContainerCreate" and number % _PLATFORMS == 0:
+            target += f"&platform={OTHER}"
+        yield Case(kind, target, body, name, volume)
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -111,17 +111,21 @@ def _tell(report: Report) -> None:
 def main(arguments: list[str]) -> int:
     """Run, and print what was found."""
     parser = argparse.ArgumentParser(prog="python -m tests.differential.daemon")
-    parser.add_argument("--engine", choices=(*engines.NAMES, *engines.MORE), required=True)
+    parser.add_argument("--engine", required=True)
     parser.add_argument("--bodies", type=int, default=20_000)
     parser.add_argument("--targets", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     found, missing = engines.survey()
     if given.engine not in found:
-        parser.error(f"no engine {given.engine}: {missing[given.engine]}")
+        parser.error(f"no engine {given.engine}: {missing.get(given.engine, 'not here')}")
     with a_stage(found[given.engine]) as stage:
         reports = {
-            "bodies": compare(stage, bodies.cases(given.seed, given.bodies, stage.newest), Trials),
+            "bodies": compare(
+                stage,
+                bodies.cases(given.seed, given.bodies, stage.newest, stage.oldest),
+                Trials,
+            ),
             "targets": compare(
                 stage, targets.cases(given.seed, given.targets, stage.newest), Routes
             ),

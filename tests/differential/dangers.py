@@ -15,6 +15,7 @@ Danger = frozenset[tuple[str, str]]
 """Facts of which one must be told."""
 
 _BIND = re.compile(r"(?:^|,)r?bind(?:,|$)")
+_NUMBER = re.compile("[1-9][0-9]*")
 _NETWORKED = frozenset({"nfs", "cifs"})
 """The kernel gives options to the file system of the type alone: these know no layers."""
 _WITHOUT_DEVICE = _NETWORKED | frozenset({"proc", "sysfs", "tmpfs", "overlay"})
@@ -37,6 +38,9 @@ def container_dangers(
     host = found["HostConfig"]
     if host["Privileged"]:
         yield told(("privileged", "true"))
+    user = found["Config"].get("User", "")  # its own, or its image's
+    if _is_root(user) or _NUMBER.fullmatch(user):
+        yield told(("user", "root" if _is_root(user) else user))
     yield from _spaces(host)
     yield from _rights(host)
     last = {re.split("[=:]", option)[0]: option for option in host.get("SecurityOpt") or ()}
@@ -76,9 +80,12 @@ def exec_dangers(found: Document) -> Iterator[Danger]:
     process = found["ProcessConfig"]
     if process.get("privileged"):
         yield told(("exec.privileged", "true"))
-    user = process.get("user", "").partition(":")[0]
-    if user in {"0", "root", "+0", "00"}:
+    if process.get("user") and _is_root(process["user"]):
         yield told(("exec.user", "root"))
+
+
+def _is_root(user: str) -> bool:
+    return user.partition(":")[0] in {"", "0", "root", "+0", "00"}
 
 
 def path(written: str) -> str:
@@ -167,5 +174,8 @@ def _mounted(point: Document, volume: Callable[[str], Document]) -> Iterator[Dan
                 ("bind.prop", point["Propagation"]), ("target.bind.prop", point["Propagation"])
             )
     elif point["Type"] == "volume":
-        for danger in volume_dangers(volume(point["Name"]), writable=point["RW"]):
+        if not (name := point.get("Name")):  # engines from 28 on, of a bind without a source
+            assert point["Driver"] == "local", point
+            return
+        for danger in volume_dangers(volume(name), writable=point["RW"]):
             yield danger | {(f"target.{kind}", value) for kind, value in danger}

@@ -73,4 +73,7 @@ OF_BODIES: Mapping[str, Callable[[], Any]] = {
     "legacy top-level fields ignored": the_top_level_is_ignored,
     "volume options ignored": volume_options_are_ignored,
 }
+OF_OLD_ENGINES = frozenset({"legacy top-level fields ignored"})
+"""What newer engines ignore, too."""
+
 OF_TARGETS: Mapping[str, Callable[[], Any]] = {"no percent-decoding": escapes_are_not_decoded}

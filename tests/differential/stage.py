@@ -11,7 +11,10 @@ from typing import Any
 from urllib.parse import quote
 
 from authz.facts.questions import MISSING, Answer, Question, Topic
+from authz.lookups.targets import target
+from tests.differential.bodies import OTHER
 from tests.differential.wire import Wire
+from tests.e2e import images
 from tests.e2e.daemon import Dockerd
 
 _SLEEPING = {"Image": "busybox", "Cmd": ["sleep", "1000000"], "HostConfig": {"Init": True}}
@@ -31,12 +34,13 @@ _VOLUMES: Mapping[str, Mapping[str, str]] = {
 _SPARE = "spare/image"
 """A second name of the image, which no request names: it keeps the image and gives it back."""
 
+_PARTS = (images.Part("linux/amd64", ""), images.Part(OTHER, "4242"))
 _STREET = {"Name": "street", "IPAM": {"Config": [{"Subnet": "10.77.0.0/24"}]}}
 _PATHS = {
     Topic.CONTAINER: "/containers/{}/json",
     Topic.EXEC: "/exec/{}/json",
     Topic.VOLUME: "/volumes/{}",
-    Topic.IMAGE: "/images/{}/json",
+    Topic.IMAGE: "/images/{}/json?manifests=1",
     Topic.NETWORK: "/networks/{}",
     Topic.DAEMON: "/info",
 }
@@ -51,6 +55,8 @@ class Stage:
         self.changing = threading.Lock()
         self._fixed: dict[Question, Answer] = {}
         self._wire = Wire(daemon.socket)
+        if "io.containerd" in json.dumps(self._wire.ask("GET", "/info").json()["DriverStatus"]):
+            images.load_index(daemon, "busybox:latest", _PARTS)
         self._wire.ask("POST", f"/images/busybox/tag?repo={_SPARE}")
         self.restore()
         for name in _CONTAINERS:
@@ -67,6 +73,11 @@ class Stage:
     def newest(self) -> str:
         """The newest API version that the daemon takes."""
         return str(self._wire.ask("GET", "/version").json()["ApiVersion"])
+
+    @property
+    def oldest(self) -> str:
+        """The oldest API version that the daemon takes of those that we read."""
+        return max("1.24", str(self._wire.ask("GET", "/version").json()["MinAPIVersion"]))
 
     def close(self) -> None:
         """Close the connection."""
@@ -118,6 +129,9 @@ class Stage:
         self._fixed[question] = self._ask(question, self._wire)
 
     def _ask(self, question: Question, wire: Wire) -> Answer:
-        target = _PATHS[question.topic].format(quote(question.key, safe=""))
-        found = wire.ask("GET", target)
+        if question.topic is Topic.VARIANT:
+            where = target(question)
+        else:
+            where = _PATHS[question.topic].format(quote(question.key, safe=""))
+        found = wire.ask("GET", where)
         return json.loads(found.body) if found.status == _OK else MISSING

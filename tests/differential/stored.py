@@ -6,6 +6,7 @@ differs is a finding, in either direction. It knows no facts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -35,6 +36,8 @@ def container_differences(body: Document, found: Document) -> Iterator[str]:
         host = {"Runtime": upper}
     yield from _compare("HostConfig", host, found["HostConfig"], _HOST)
     for name in _CONFIG:
+        if name == "User" and not body.get(name):
+            continue  # the image's counts: it is looked at apart
         if plain(found["Config"].get(name)) != plain(body.get(name)) and body.get(name) != [""]:
             yield _difference(name, found["Config"].get(name), body.get(name))
     test = (body.get("Healthcheck") or {}).get("Test")
@@ -67,6 +70,8 @@ def network_differences(body: Document, found: Document) -> Iterator[str]:
     """Compare a create with the network that came of it."""
     # A network that only lends its configuration has no driver, whatever was asked for.
     lent = {"Driver"} if found.get("ConfigOnly") else set()
+    if lent and not (found.get("IPAM") or {}).get("Config"):
+        lent.add("IPAM")  # engines from 29 on keep it and do not show it
     members = {name: found.get(name) for name in _NETWORK_MEMBERS if name not in lent}
     yield from _compare("", body, members, _NETWORK)
 
@@ -197,6 +202,21 @@ _NEW_OPTIONS = frozenset(
 )
 
 
+def _ports(stored: Any, sent: Document) -> bool:
+    """Take ports in the spelling of engines from 29 on: with a protocol, in small letters.
+
+    They write a binding where there is none, which older ones do at the start.
+    """
+    bindings = sent.get("PortBindings") or {}
+    spelt = {_port(name): value or [{}] for name, value in bindings.items()}
+    return plain(stored) == plain(spelt)
+
+
+def _port(written: str) -> str:
+    number, _, protocol = written.partition("/")
+    return f"{number}/{protocol.lower() or 'tcp'}"
+
+
 def _restart(stored: Any, sent: Document) -> bool:
     policy = sent.get("RestartPolicy") or {}
     return (stored.get("Name") or "no") == (policy.get("Name") or "no") and (
@@ -205,14 +225,18 @@ def _restart(stored: Any, sent: Document) -> bool:
 
 
 def _addresses(stored: Any, sent: Document) -> bool:
-    """Take what the daemon chooses where nothing was sent: a driver, subnets.
+    """Take what the daemon chooses where nothing was sent: a driver, subnets, gateways.
 
     Engines from 28 add a private subnet of IPv6 to those that were sent, where it is
-    enabled and has none.
+    enabled and has none; those from 29 show the gateway that they took.
     """
     wanted = sent.get("IPAM") or {}
     own = [each for each in stored.get("Config") or () if _is_chosen(each, sent)]
     subnets = [each for each in stored.get("Config") or () if each not in own]
+    subnets = [
+        {name: value for name, value in each.items() if name != "Gateway" or name in told}
+        for each, told in zip_longest(subnets, wanted.get("Config") or (), fillvalue={})
+    ]
     return (
         stored.get("Driver") == (wanted.get("Driver") or stored.get("Driver"))
         and plain(stored.get("Options")) == plain(wanted.get("Options"))
@@ -241,6 +265,7 @@ _HOST: Mapping[str, Callable[..., bool]] = {
     "LogConfig": _log,
     "MemorySwap": _swap,
     "RestartPolicy": _restart,
+    "PortBindings": _ports,
     "CgroupnsMode": _default("CgroupnsMode", "private", "host"),
     "ShmSize": _default("ShmSize", 67108864),
     "Runtime": _default("Runtime", "runc"),

@@ -62,15 +62,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("!", f"NOT TESTED: {reason}", red=True, bold=True)
 
 
-@pytest.fixture(scope="session", params=engines.NAMES)
+@pytest.fixture(scope="session", params=engines.chosen())
 def engine(request: pytest.FixtureRequest) -> engines.Engine:
     """Each Docker engine in turn."""
     name: str = request.param
     found, missing = engines.survey() if os.geteuid() == 0 else ({}, {name: "root is needed"})
     if name in found:
         return found[name]
-    reason = f"no Docker engine {name}: {missing[name]} (tests/e2e/engines.py install)"
-    if os.environ.get("CI") == "true":
+    why = missing.get(name, "GATE_TEST_ENGINE names no folder of it")
+    reason = f"no Docker engine {name}: {why} (tests/e2e/engines.py install)"
+    if os.environ.get("CI") == "true" and name in engines.chosen():
         pytest.fail(reason)
     _warn(request.config, reason)
     request.config.stash.setdefault(_absent, {})[name] = reason

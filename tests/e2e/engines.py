@@ -10,7 +10,10 @@ needs nothing but the standard library, so that it can run before any environmen
 20.10 is the system's own docker.io, installed by apt. 26.1 comes from the next suite of the same
 mirror and is only unpacked, into a cache folder, with a package state of its own: the system's apt
 sees nothing. A tree of Debian with Python, from which images are made, comes the same way, and so
-does 28.5, which is installed only where it is named. `DOCKGATE_TEST_CACHE` moves that folder.
+does 28.5, which is installed only where it is named. `GATE_TEST_CACHE` moves that folder.
+`GATE_TEST_ENGINE` names one more engine by its folder, with dockerd, docker, containerd, its
+shim, runc, docker-init and docker-proxy in it, and perhaps cli-plugins; what is not there is the
+system's. `GATE_TEST_ENGINES=28.5,29.7` chooses those that the tests run on.
 """
 
 import fcntl
@@ -21,12 +24,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 NAMES = ("20.10", "26.1")
 MORE = ("28.5",)
-"""Engines for long comparisons, which no test waits for."""
+"""Engines that are installed where they are named, for what NAMES lack."""
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static", "procps")  # docker top runs ps
@@ -79,7 +82,15 @@ def survey() -> tuple[dict[str, Engine], dict[str, str]]:
             found[name] = _suite_engine(name) if name in _SUITES else _system_engine(name)
         except EngineError as error:
             missing[name] = str(error)
+    if folder := os.environ.get("GATE_TEST_ENGINE"):
+        own = _engine_in(Path(folder).resolve())
+        found[own.name] = own
     return found, missing
+
+
+def chosen() -> Sequence[str]:
+    """Return the names of the engines that the tests run on."""
+    return tuple(os.environ.get("GATE_TEST_ENGINES", ",".join(NAMES)).split(","))
 
 
 def install(more: Sequence[str] = ()) -> None:
@@ -119,12 +130,25 @@ def _suite_engine(name: str) -> Engine:
 
 
 def _engine_at(tree: Path, name: str, path: str) -> Engine:
-    dockerd, docker = tree / "usr/sbin/dockerd", tree / "usr/bin/docker"
-    if not (dockerd.exists() and docker.exists()):
-        raise EngineError(f"no dockerd and docker under {tree}")
+    engine = _engine(tree / "usr/sbin/dockerd", tree / "usr/bin/docker", path)
+    if engine.name != name:
+        raise EngineError(f"{engine.dockerd} is version {engine.version}, wanted {name}")
+    return engine
+
+
+def _engine_in(folder: Path) -> Engine:
+    """Return the engine of a folder that somebody made."""
+    engine = _engine(folder / "dockerd", folder / "docker", f"{folder}:{_SYSTEM_PATH}")
+    own = folder / "cli-plugins"
+    return replace(engine, cli_plugins=own) if own.exists() else engine
+
+
+def _engine(dockerd: Path, docker: Path, path: str) -> Engine:
+    for program in (dockerd, docker):
+        if not program.exists():
+            raise EngineError(f"no {program}")
     version = _version(dockerd)
-    if not version.startswith(f"{name}."):
-        raise EngineError(f"{dockerd} is version {version}, wanted {name}")
+    name = ".".join(version.split(".")[:2])
     plugins = _tree(_cache(), _CLI_PLUGINS) / "usr/libexec/docker/cli-plugins"
     return Engine(name, version, dockerd, docker, path, plugins if plugins.exists() else None)
 
@@ -136,7 +160,7 @@ def _version(dockerd: Path) -> str:
 
 
 def _cache() -> Path:
-    if chosen := os.environ.get("DOCKGATE_TEST_CACHE"):
+    if chosen := os.environ.get("GATE_TEST_CACHE"):
         return Path(chosen)
     if home := os.environ.get("XDG_CACHE_HOME"):
         return Path(home) / "dockgate-tests"

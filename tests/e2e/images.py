@@ -5,11 +5,16 @@ plugin would ask it about the import: load more images before the plugin is in i
 `configure` and `reload`.
 """
 
+import hashlib
 import io
+import json
 import subprocess
 import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.daemon import Dockerd
 
@@ -32,6 +37,71 @@ def load(daemon: Dockerd, names: tuple[str, ...] = ORDINARY, changes: tuple[str,
     daemon.docker("import", *words, "-", first, stdin=_root_file_system())
     for name in names[1:]:
         daemon.docker("tag", first, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One image of an index; without layers of its own: all hold the same files."""
+
+    platform: str
+    user: str
+    labels: dict[str, str] = field(default_factory=dict)
+    attests: bool = False
+
+
+def load_index(daemon: Dockerd, name: str, parts: Sequence[Part]) -> None:
+    """Load an image that is an index, for a daemon whose store can hold one."""
+    daemon.docker("load", stdin=_archive(name, parts))
+
+
+def _archive(name: str, parts: Sequence[Part]) -> bytes:
+    blobs: dict[str, bytes] = {}
+    manifests = [_manifest(blobs, part) for part in parts]
+    index = _blob(blobs, "index", {"schemaVersion": 2, "manifests": manifests})
+    index["annotations"] = {"io.containerd.image.name": f"docker.io/library/{name}"}
+    files = {f"blobs/sha256/{digest}": blob for digest, blob in blobs.items()}
+    files["oci-layout"] = b'{"imageLayoutVersion":"1.0.0"}'
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [index]}).encode()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, data in files.items():
+            member = _entry(path, tarfile.REGTYPE, 0o644)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _manifest(blobs: dict[str, bytes], part: Part) -> dict[str, Any]:
+    system, name = part.platform.split("/")
+    layer = _root_file_system()
+    settings = {
+        "os": system,
+        "architecture": name,
+        "config": {"User": part.user, "Cmd": ["sh"], "Labels": part.labels},
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"],
+        },
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "config": _blob(blobs, "config", settings),
+        "layers": [_blob(blobs, "layer", layer)],
+    }
+    found = _blob(blobs, "manifest", manifest)
+    if part.attests:
+        found["annotations"] = {"vnd.docker.reference.type": "attestation-manifest"}
+    return {**found, "platform": {"os": system, "architecture": name}}
+
+
+def _blob(blobs: dict[str, bytes], kind: str, content: Any) -> dict[str, Any]:
+    """Keep a blob, and return what describes it; what is no layer names its own type inside."""
+    media = f"application/vnd.oci.image.{kind}.v1{'.tar' if kind == 'layer' else '+json'}"
+    if not isinstance(content, bytes):
+        content = json.dumps({"mediaType": media, **content}).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    blobs[digest] = content
+    return {"mediaType": media, "digest": f"sha256:{digest}", "size": len(content)}
 
 
 @cache

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 SIZE = 50_000_000
 """Bytes that the layer claims to have; a tenth of them comes."""
@@ -93,14 +94,21 @@ def stalling(sock: socket.socket) -> Iterator[str]:
         server.server_close()
 
 
+_HELLO = b"\x16"
+"""The first byte of TLS."""
+
+
 class _Server(HTTPServer):
-    def process_request(self, request: object, client_address: object) -> None:
+    def process_request(self, request: Any, client_address: object) -> None:
         """Serve each connection in a thread of its own, which nobody waits for."""
         threading.Thread(target=self._serve, args=(request, client_address), daemon=True).start()
 
-    def _serve(self, request: object, client_address: object) -> None:
+    def _serve(self, request: socket.socket, client_address: object) -> None:
         try:
-            self.finish_request(request, client_address)
+            if request.recv(1, socket.MSG_PEEK) == _HELLO:  # engines from 29 on try that first
+                request.sendall(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+            else:
+                self.finish_request(request, client_address)
         except OSError:
             pass  # the daemon was killed, or spoke TLS
         finally:

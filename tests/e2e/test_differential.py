@@ -23,6 +23,9 @@ SLICE = 10
 """Seconds for each slice; a busy machine gets less far."""
 
 A_MINUTE = 60
+LAST = 26
+"""The last engine that reads a HostConfig at the top level."""
+
 ENOUGH = 100_000
 """More cases than a minute has room for."""
 
@@ -36,7 +39,9 @@ def stage(dockerd: Dockerd) -> Iterator[Stage]:
 
 def test_bodies_read_as_the_daemon_reads_them(stage):
     """Whatever both take became what we read, and reaches no further than we said."""
-    report = compare(stage, bodies.cases(SEED, 600, stage.newest), Trials, seconds=SLICE)
+    report = compare(
+        stage, bodies.cases(SEED, 600, stage.newest, stage.oldest), Trials, seconds=SLICE
+    )
 
     assert report.findings == []
     assert report.counts["daemon takes, we read"] > 0
@@ -53,7 +58,9 @@ def test_request_lines_read_as_the_daemon_reads_them(stage):
 @pytest.mark.parametrize("mistake", mistakes.OF_BODIES)
 def test_a_mistake_in_reading_bodies_is_found_within_a_minute(mistake, stage):
     """The comparison sees what each would let through."""
-    cases = bodies.cases(SEED, ENOUGH, stage.newest)
+    if mistake in mistakes.OF_OLD_ENGINES and int(stage.daemon.engine.name.split(".")[0]) > LAST:
+        pytest.skip("this engine reads nothing there")
+    cases = bodies.cases(SEED, ENOUGH, stage.newest, stage.oldest)
     with mistakes.OF_BODIES[mistake]():
         report = compare(stage, cases, Trials, seconds=A_MINUTE, until_found=True)
 

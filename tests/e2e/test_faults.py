@@ -29,8 +29,8 @@ CREATE = {
 MISSING = (404, b'{"message":"No such image: alpine:1"}')
 DAEMON = {
     "GET /info": (200, json.dumps({"ServerVersion": "26.1.5", "DefaultRuntime": "runc"}).encode()),
-    "GET /images/alpine%3A1/json": MISSING,
-    "GET /images/docker.io%2Flibrary%2Falpine%3A1/json": MISSING,
+    "GET /images/alpine%3A1/json?manifests=1": MISSING,
+    "GET /images/docker.io%2Flibrary%2Falpine%3A1/json?manifests=1": MISSING,
 }
 FILES = 64
 """Descriptors that a gate may have, where it may not have many."""

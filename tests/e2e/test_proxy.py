@@ -251,7 +251,8 @@ def test_what_is_shown_is_what_is_shown_direct(front, way):
     """Lists, inspections, versions: the same text."""
     for words in (
         "inspect sleeper",
-        "image inspect busybox",
+        # By its id an image is shown with the annotations of the first of its names.
+        "image inspect --format {{.Id}}{{.RepoTags}}{{.Created}}{{.Config}}{{.RootFS}} busybox",
         "version --format {{.Server}}",
         "network inspect bridge",
         "top sleeper -o pid,args",

@@ -313,6 +313,7 @@ def test_networks_that_were_joined_later():
             {"Type": "image", "Name": "tools:1", "Source": "/var/lib/docker/x"},
             {"target.mount.image:docker.io/library/tools"},
         ),
+        ({"Type": "volume", "Driver": "rexray", "RW": True}, {"target.volume.driver:rexray"}),
         ({"Type": "image", "Source": "/var/lib/docker/x"}, {"target.mount.image:unknown"}),
         ({"Type": "cluster", "Name": "csi"}, {"target.mount.cluster:csi"}),
         ({"Type": "npipe", "Source": r"\\.\pipe\x"}, {r"target.mount.npipe:\\.\pipe\x"}),

@@ -350,13 +350,13 @@ async def test_an_escaped_name_arrives_as_it_was_signed(start):
         await lookups.answer(Question(Topic.IMAGE, name))
 
     assert scripted.targets == [
-        "/images/ghcr.io%2Fa%2Fb%40sha256%3A00/json",
-        "/images/..%2Finfo/json",
-        "/images/a%20b%3Fc%23d%252F/json",
-        "/images/%C3%BC/json",
-        "/images/a%0D%0AX%3A%20y/json",
-        "/images/.../json",
-        "/images/%7B%7D/json",
+        "/images/ghcr.io%2Fa%2Fb%40sha256%3A00/json?manifests=1",
+        "/images/..%2Finfo/json?manifests=1",
+        "/images/a%20b%3Fc%23d%252F/json?manifests=1",
+        "/images/%C3%BC/json?manifests=1",
+        "/images/a%0D%0AX%3A%20y/json?manifests=1",
+        "/images/.../json?manifests=1",
+        "/images/%7B%7D/json?manifests=1",
     ]
     passes = Passes(KEY)
     for number, target in enumerate(scripted.targets):

@@ -8,7 +8,7 @@ from authz.errors import LookupFailedError
 from authz.facts.questions import Question, Topic
 from authz.lookups.targets import events, is_lookup, target
 
-NAMED = [topic for topic in Topic if topic not in {Topic.DAEMON, Topic.PATH}]
+NAMED = [each for each in Topic if each not in {Topic.DAEMON, Topic.PATH, Topic.VARIANT}]
 
 HOSTILE = [
     "../info",
@@ -35,10 +35,17 @@ HOSTILE = [
         (Topic.CONTAINER, "web", "/containers/web/json"),
         (Topic.EXEC, "4b" * 32, f"/exec/{'4b' * 32}/json"),
         (Topic.VOLUME, "data", "/volumes/data"),
-        (Topic.IMAGE, "nginx:1.27", "/images/nginx%3A1.27/json"),
+        (Topic.IMAGE, "nginx:1.27", "/images/nginx%3A1.27/json?manifests=1"),
         (
             *(Topic.IMAGE, "ghcr.io/a/b@sha256:00"),
-            "/images/ghcr.io%2Fa%2Fb%40sha256%3A00/json",
+            "/images/ghcr.io%2Fa%2Fb%40sha256%3A00/json?manifests=1",
+        ),
+        (
+            *(Topic.VARIANT, "linux/arm/v7 nginx:1.27"),
+            (
+                "/images/nginx%3A1.27/json?platform="
+                "%7B%22os%22%3A%22linux%22%2C%22architecture%22%3A%22arm%22%2C%22variant%22%3A%22v7%22%7D"
+            ),
         ),
         (Topic.NETWORK, "app_net-1~x", "/networks/app_net-1~x"),
         (Topic.DAEMON, "", "/info"),
@@ -72,6 +79,24 @@ def test_what_is_no_name_is_not_asked_about(topic, name):
     """An empty name would ask for the list, and dots for a folder."""
     with pytest.raises(LookupFailedError, match=rf"is no name of a {topic}"):
         target(Question(topic, name))
+
+
+@pytest.mark.parametrize("platform", ["a?b&c=d#", 'lin"ux/\r\n', "a/b/c/d/e", ""])
+def test_a_platform_stays_one_parameter(platform):
+    """Whatever an index says."""
+    written = target(Question(Topic.VARIANT, f"{platform} nginx"))
+
+    path, _, query = written.partition("?platform=")
+    assert path == "/images/nginx/json"
+    assert not set(query) & set("/?#&=+\r\n\0 ")
+    assert is_lookup("GET", written)
+
+
+@pytest.mark.parametrize("key", ["linux/amd64", "linux/amd64 ", "linux/amd64 .", " .."])
+def test_a_platform_alone_is_not_asked_about(key):
+    """It is one of an image."""
+    with pytest.raises(LookupFailedError, match="is no name of a variant"):
+        target(Question(Topic.VARIANT, key))
 
 
 def test_half_a_surrogate_pair_is_not_asked_about():
