@@ -21,6 +21,8 @@ from authz.policy.cover import covered
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
 from authz.policy.model_file import read_model
+from authz.policy.models.conf import is_other
+from authz.policy.models.folder import Brought, Folder, folder_of
 from authz.policy.pack_file import (
     is_pack,
     own_packs,
@@ -60,6 +62,8 @@ class Bundle:
     groups: tuple[Group, ...]
     digest: str
     warnings: tuple[Problem, ...] = ()
+    brought: Brought | None = None
+    """The model that it brings with it; None where that is the reviewed one."""
 
     def own_rows(self) -> tuple[Row, ...]:
         """Return the rows that lie in the bundle's own folder, shipped packs aside."""
@@ -128,6 +132,8 @@ class _Reading:
     """Whether rows are compared with each other as well."""
     alone: bool = False
     """Whether this is one pack, without a bundle around it."""
+    folder: Folder | None = None
+    """The rows by another model, where the bundle brings one."""
 
     def read_bundle(self) -> None:
         self.packs = dict.fromkeys(shipped_packs() | own_packs(self.root), False)
@@ -135,7 +141,8 @@ class _Reading:
         wanted, problems = read_packs(listing) if listing else ((), ())
         self.problems += problems
         if model := self._read("model.conf", self.root / "model.conf"):
-            self.problems += read_model(model)
+            self.folder = folder_of(model) if is_other(model) else None
+            self.problems += self.folder.problems if self.folder else read_model(model)
         for name in RULES:
             self._read_rules(name, self.root / name)
         for pack in wanted:
@@ -154,6 +161,8 @@ class _Reading:
         if len(entries) > MAX_ROWS:
             message = f"the policy has {len(entries)} rows; expected at most {MAX_ROWS}"
             raise PolicyError((*self.problems, entries[MAX_ROWS].whole(message)))
+        if self.folder:
+            return self._judge_brought(name, self.folder, entries)
         groups = tuple(links.group_of(entry) for entry in entries if entry.type == "g2")
         words = vocabulary(groups, self._fragments())
         for entry in entries:
@@ -172,8 +181,23 @@ class _Reading:
             warnings=tuple(self.problems),
         )
 
+    def _judge_brought(self, name: str, folder: Folder, entries: list[Entry]) -> Bundle:
+        """Check everything by the model that the bundle brings."""
+        brought, problems = folder.judge()
+        self.problems += problems
+        self.problems += _repeated_ids(entries)
+        if brought and not brought.placed and not self._broken:
+            message = "the policy has no p rows, so it would deny everything"
+            self.problems.append(self.files[0].source.problem(message))
+        self._raise_errors()
+        rows = tuple([each.row for each in brought.placed]) if brought else ()
+        digest, warnings = digest_of(self.sources), tuple(self.problems)
+        return Bundle(name, self.root, rows, folder.links(), (), digest, warnings, brought)
+
     def advised(self, bundle: Bundle, today: date) -> Bundle:
-        """Add what is odd about rows without mistakes."""
+        """Add what is odd about rows without mistakes, as far as the model is the reviewed one."""
+        if bundle.brought:
+            return bundle
         entries = [entry for file in self.files for entry in file.entries]
         words = vocabulary(bundle.groups, self._fragments())
         more = self._advice(entries, words, today)
@@ -242,13 +266,19 @@ class _Reading:
         source = self._read(name, path)
         if source is None:
             return False
-        file = read_rules(source)
+        file = self.folder.read(source) if self.folder else read_rules(source)
         self.files.append(file)
         self.problems += file.problems
         return True
 
     def _read_listed(self, pack: Wanted) -> None:
         """Read a pack that bundle.toml names; a misspelt name is told where it stands."""
+        if self.folder:
+            message = (
+                f'pack "{pack.name}" is written for the reviewed model, not for this bundle\'s'
+            )
+            self.problems.append(pack.problem(message, "packs = []"))
+            return
         if not PACK_NAME.fullmatch(pack.name) or self.packs.get(pack.name):
             return
         if pack.name not in self.packs:

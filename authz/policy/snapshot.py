@@ -20,6 +20,7 @@ from authz.policy.combine import combine
 from authz.policy.compiled import Engine
 from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.grants import Grants
+from authz.policy.models.engine import ModelEngine, Question
 from authz.policy.roles import Roles
 from authz.policy.vocabulary import vocabulary
 
@@ -74,7 +75,32 @@ class Snapshot:
         return self.engine.nearest(asking, kinds, MAX_NEAREST) if kinds else ()
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSnapshot(Snapshot):
+    """A bundle that brings its own model. Its rows are in ``brought``, and none in ``engine``."""
+
+    brought: ModelEngine = field(kw_only=True)
+
+    def parts(self) -> list[object]:
+        """Return what it is made of, for whoever lets go of it in slices."""
+        return [*self.bundle.rows, *self.bundle.links, *self.brought.parts()]
+
+    def judge(self, identity: Identity, facts: Facts, context: Mapping[str, str]) -> Decision:
+        """Judge every fact by the bundle's model, and combine as ever."""
+        held, domain, fill = self.callers.caller(identity)
+        question = Question(identity.subject, held, domain, facts.action)
+        outcomes = self.brought.outcomes(question, facts.facts, context)
+        if self.grants.granted:
+            names = self.names.get(facts.action) or frozenset({facts.action})
+            outcomes = self.grants.over(outcomes, Asking(held, domain, names, fill, context))
+        return combine(outcomes)
+
+
 def compile_snapshot(bundle: Bundle) -> Snapshot:
     """Make a bundle that loaded ready to judge, with no grants. Raises nothing."""
     names = vocabulary(bundle.groups).names()
-    return Snapshot(bundle, Callers(Roles(bundle.links)), Engine(bundle.rows), names)
+    callers, own = Callers(Roles(bundle.links)), bundle.brought
+    if own is None:
+        return Snapshot(bundle, callers, Engine(bundle.rows), names)
+    engine = ModelEngine(own.model, own.placed, own.links)
+    return ModelSnapshot(bundle, callers, Engine(()), names, brought=engine)
