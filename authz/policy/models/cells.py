@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from authz.errors import Problem
@@ -40,8 +39,6 @@ from authz.policy.subject import CALLERS, fault_of
 
 HOLDERS: Final = (*CALLERS, "group", "role")
 """The types of whoever a row can speak of; packs belong to the reviewed model."""
-PATTERNS: Final = 8192
-"""Patterns that are not compiled again while rows are read."""
 
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
@@ -126,11 +123,6 @@ def row_of(entry: ModelEntry, meaning: Meaning) -> Row:
     )
 
 
-@lru_cache(maxsize=PATTERNS)
-def _pattern_of(function: str, text: str) -> object:
-    return pattern_of(function, text)
-
-
 def _left(entry: ModelEntry, model: Model) -> tuple[Expression | None, list[Problem]]:
     rules, problems = dict[str, Expression](), list[Problem]()
     for name in rule_columns(model):
@@ -146,8 +138,6 @@ def _left(entry: ModelEntry, model: Model) -> tuple[Expression | None, list[Prob
         return filled(model.matcher, Filling(entry.texts, rules, pattern_of)), []
     except CellError as error:
         fault = error.fault
-        if not error.column:  # a text of the matcher, which was compiled there
-            raise AssertionError(str(error)) from None
         at = entry[error.column].column + fault.offset
         return None, [entry.line.problem(at, 1, fault.message, fault.suggestion)]
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from authz.errors import Problem, Severity
 from authz.policy.models.expression import Column, Expression, Field, Rule, operands, walk
-from authz.policy.models.grammar import FIELDS, GrammarError, Names, parse
+from authz.policy.models.grammar import FIELDS, WITH_DOMAIN, GrammarError, Names, parse
 from authz.policy.source import Line, Source, split
 from authz.policy.spelling import listed, nearest
 
@@ -34,7 +34,8 @@ WHEN: Final = "when"
 _BLANK: Final = " \t"
 _COLUMN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _ROLES = re.compile(r"g(?:[2-9])?")
-_PLACES: Final = {"_,_": 2, "_,_,_": 3}
+
+_PLACES: Final = {"_,_": 2, "_,_,_": WITH_DOMAIN}
 
 
 class Effect(Enum):
@@ -148,7 +149,8 @@ class _Reader:
         if name not in SECTIONS or not text.endswith("]"):
             expected = listed([f"[{each}]" for each in SECTIONS])
             near = nearest(name.strip(_BLANK), SECTIONS)
-            self._tell(line, text, f"section is {text}; expected {expected}", f"[{near}]")
+            hint = f"[{near}]" if near else ""
+            self._tell(line, text, f"section is {text}; expected {expected}", hint)
             self.section = near
             return
         if name in self.sections:
@@ -266,6 +268,8 @@ class _Reader:
             for each in model.columns
             if each not in (VERDICT, PRIORITY) and Column(each) not in asked
         ]
+        if any(model.roles[each] == WITH_DOMAIN for each in model.asked):
+            asked.add(Field("dom"))
         if not rule_columns(model):  # a rule may ask for anything
             told += [("r", f"r.{each.name}") for each in names if each not in asked]
             told += [(each, each) for each in model.roles if each not in model.asked]

@@ -136,9 +136,9 @@ class Filling:
 class CellError(ValueError):
     """A pattern of a row that its function cannot take; ``column`` is where it stands."""
 
-    def __init__(self, written: Column | Text, fault: PatternError) -> None:
+    def __init__(self, column: str, fault: PatternError) -> None:
         super().__init__(fault.message)
-        self.column = written.name if isinstance(written, Column) else ""
+        self.column = column
         self.fault = fault
 
 
@@ -222,7 +222,9 @@ def _compiled(tree: Match, filling: Filling) -> Match:
     try:
         pattern = filling.pattern_of(tree.function, written.value)
     except PatternError as error:
-        raise CellError(tree.written, error) from None
+        if isinstance(tree.written, Text):  # a text of the matcher is checked where it stands
+            raise
+        raise CellError(tree.written.name, error) from None
     return replace(tree, written=written, pattern=pattern)
 
 

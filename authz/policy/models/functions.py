@@ -20,14 +20,14 @@ _PLAIN = r"[^.^$*+?{}\[\]()|\\]"
 _ESCAPED = r"\\[^\w\s:]"
 _NAMED = r"\{\w+\}"
 _VARIABLE: Final = {
-    "keyMatch2": r":\w+(?=/|$)",
+    "keyMatch2": r"(?<=/):\w+(?=/|$)",
     "keyMatch3": _NAMED,
     "keyMatch4": _NAMED,
     "keyMatch5": _NAMED,
 }
 """How each function writes a variable, which stands for one name in a path."""
 _HOW: Final = {
-    "keyMatch2": ":name up to the next /",
+    "keyMatch2": "/:name up to the next /",
     "keyMatch3": "{name}",
     "keyMatch4": "{name}",
     "keyMatch5": "{name}",

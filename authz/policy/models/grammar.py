@@ -36,6 +36,8 @@ FIELDS: Final = ("sub", "dom", "act", "obj", "ctx")
 """What a request can consist of."""
 SUBJECT_ROLES: Final = "g"
 """The role definition for callers; others are for actions and facts."""
+WITH_DOMAIN: Final = 3
+"""The places of a role definition with a domain."""
 DEEPEST: Final = 20
 """Parentheses in each other."""
 LONGEST: Final = 400
@@ -282,7 +284,7 @@ class _Reader:
     def _holds(self, token: _Token, arguments: list[tuple[_Token, Operand]]) -> Expression:
         places = self.names.roles[token.text]
         wanted = "r.sub" if token.text == SUBJECT_ROLES else "r.act or r.obj"
-        third = ", r.dom" if places == 3 else ""  # noqa: PLR2004  with a domain
+        third = ", r.dom" if places == WITH_DOMAIN else ""
         form = f"{token.text}({wanted}, p.NAME{third})"
         first, *others = [operand for _, operand in arguments]
         fields = ("sub",) if token.text == SUBJECT_ROLES else ("act", "obj")
