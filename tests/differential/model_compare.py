@@ -51,7 +51,7 @@ class ModelMismatch:
 
 
 def models_compared(seed: int, folder: Path) -> Iterator[ModelMismatch | str]:
-    """Yield for each fact how it was judged by both (allow, deny, failed, none), or the mismatch."""
+    """Yield for each fact how both judged it (allow, deny, failed, none), or the mismatch."""
     random = Random(seed)  # noqa: S311  repeatable, not secret
     world = a_model_world(random, folder)
     if world is None:
@@ -112,7 +112,7 @@ class StockModel:
         written = ", ".join(("p", *row)) if row else None
         return ("allow" if allowed else "deny" if written else "none"), written
 
-    def _enforcer(self, request: ModelRequest, rows: tuple[str, ...]) -> Any:  # noqa: ANN401  Casbin has no types
+    def _enforcer(self, request: ModelRequest, rows: tuple[str, ...]) -> Any:
         who = request.identity
         key = (who.subject, who.groups, who.domain, rows)
         if key not in self._made:

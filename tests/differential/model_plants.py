@@ -144,12 +144,12 @@ def looked_up_too_early() -> AbstractContextManager[object]:
 
 
 def anything_is_known() -> AbstractContextManager[object]:
-    """A pattern allows what could not be known."""
+    """Let a pattern allow what could not be known."""
     return patch.object(engine, "_named", lambda _fact: "")
 
 
 def no_negation() -> AbstractContextManager[object]:
-    """A ``!`` before a function is lost."""
+    """Lose a ``!`` before a function."""
     honest = predicate.predicate
 
     def wrong(tree: expression.Expression) -> predicate.Predicate:
