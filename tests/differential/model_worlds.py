@@ -30,6 +30,7 @@ PLACES = [
     "/x/.h",
     "/x/.h/y",
     "/x/y/z",
+    "/x/y/x",
     "/xy",
     "/x/y?z",
     "/x//y",
@@ -50,7 +51,14 @@ PATTERNS = {
     "keyMatch": ["*", "bind:*", "bind:/x/*", "image:*", "on:own", "field.unknown:*", "net:a*"],
     "keyMatch2": ["*", "bind:/x/*", "bind:/*", "bind:/:a/y", "bind:/x/:b", "bind:/:a/:b", "on:"],
     "keyMatch3": ["bind:/x/*", "bind:/{a}/y", "image:r\\.corp/{b}", "net:{n}", "on:{o}", "bind:/*"],
-    "keyMatch4": ["bind:/{a}/{a}", "bind:/{a}/{b}", "bind:/x/*", "net:{n}", "field\\.unknown:{a}"],
+    "keyMatch4": [
+        "bind:/{a}/{a}",
+        "bind:/{a}/{b}/{a}",
+        "bind:/{a}/{b}",
+        "bind:/x/*",
+        "net:{n}",
+        "field\\.unknown:{a}",
+    ],
     "keyMatch5": ["bind:/x/y", "bind:/{a}/y", "bind:/*", "net:a", "body\\.opaque:{x}"],
     "globMatch": [
         "bind:/x/*",
@@ -235,7 +243,7 @@ def _object(random: Random, draft: _Draft) -> None:
         draft.cells["obj"] = [*CELLS, "things", "more"]
         return
     function = random.choice(sorted(PATTERNS))
-    draft.cells["obj"] = [*PATTERNS[function], *PATTERNS[function], *CELLS]
+    draft.cells["obj"] = [*PATTERNS[function] * 3, *random.sample(CELLS, 6)]
     piece = f"{function}(r.obj, p.obj)"
     if random.random() < 0.25:
         piece = random.choice((f"(r.obj == p.obj || {piece})", f'(p.obj == "*" || {piece})'))
