@@ -62,7 +62,7 @@ def models_compared(seed: int, folder: Path) -> Iterator[ModelMismatch | str]:
         request = a_model_request(random, world)
         decision = snapshot.judge(request.identity, request.facts, request.context)
         for outcome in decision.outcomes:
-            if str(outcome.fact).endswith("\n"):
+            if "\n" in str(outcome.fact):
                 if outcome.allowed or not outcome.error:
                     yield ModelMismatch(seed, request, outcome.fact, outcome, FAILED, world)
                 continue

@@ -135,8 +135,8 @@ class ModelEngine:
         held: Mapping[str, frozenset[str]],
     ) -> Outcome:
         text = str(fact)
-        if text.endswith("\n"):
-            message = "a value that ends in a line break cannot be compared by this model"
+        if "\n" in text:  # which Casbin's expressions pass over at the end, and stop at elsewhere
+            message = "a value with a line break cannot be compared by this model"
             return Outcome(fact, None, None, message)
         own = self._reach.held("obj", text, question.domain)
         texts = {

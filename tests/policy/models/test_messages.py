@@ -16,7 +16,7 @@ MODULES = sorted(path.stem for path in (ROOT / "authz/policy/models").glob("[a-z
 ELSEWHERE = {
     "a column of {} is not filled in": "test_predicate.py: a defect, told to nobody",
     "{} is not filled in": "test_predicate.py: a defect, told to nobody",
-    "a value that ends in a line break cannot be compared by this model": "test_engine.py",
+    "a value with a line break cannot be compared by this model": "test_engine.py",
     'the row asks for "r.ctx.{}", which is not known': "test_engine.py",
 }
 """What is not said by `check`, and where it is shown."""
