@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from authz.errors import Location, PolicyError, Problem, Severity
+from authz.lazy import later
 from authz.policy import advice, links
 from authz.policy.aside import let_go
 from authz.policy.bundle_file import PACK_NAME, Wanted, read_packs
@@ -21,8 +23,7 @@ from authz.policy.cover import covered
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
 from authz.policy.model_file import read_model
-from authz.policy.models.conf import is_other
-from authz.policy.models.folder import Brought, Folder, folder_of
+from authz.policy.models.which import is_other
 from authz.policy.pack_file import (
     is_pack,
     own_packs,
@@ -37,6 +38,11 @@ from authz.policy.source import Source, read_source
 from authz.policy.spelling import nearest
 from authz.policy.vocabulary import Vocabulary, vocabulary
 from authz.shipped import shipped
+
+if TYPE_CHECKING:
+    from authz.policy.models.folder import Brought, Folder
+
+_models = later("authz.policy.models.folder")  # few bundles bring a model
 
 BUILTIN = "builtin:"
 MAX_ROWS = 200_000
@@ -104,7 +110,9 @@ def load_bundle(
         reading.read_bundle()
     try:
         bundle = reading.judge(name)
-        return reading.advised(bundle, today or datetime.now(UTC).date()) if advised else bundle
+        if not advised or bundle.brought:  # advice is for rows of the reviewed model
+            return bundle
+        return reading.advised(bundle, today or datetime.now(UTC).date())
     finally:
         reading.close()
 
@@ -141,7 +149,7 @@ class _Reading:
         wanted, problems = read_packs(listing) if listing else ((), ())
         self.problems += problems
         if model := self._read("model.conf", self.root / "model.conf"):
-            self.folder = folder_of(model) if is_other(model) else None
+            self.folder = _models.folder_of(model) if is_other(model) else None
             self.problems += self.folder.problems if self.folder else read_model(model)
         for name in RULES:
             self._read_rules(name, self.root / name)
@@ -184,20 +192,13 @@ class _Reading:
     def _judge_brought(self, name: str, folder: Folder, entries: list[Entry]) -> Bundle:
         """Check everything by the model that the bundle brings."""
         brought, problems = folder.judge()
-        self.problems += problems
-        self.problems += _repeated_ids(entries)
-        if brought and not brought.placed and not self._broken:
-            message = "the policy has no p rows, so it would deny everything"
-            self.problems.append(self.files[0].source.problem(message))
+        self.problems += [*problems, *_repeated_ids(entries)]
         self._raise_errors()
-        rows = tuple([each.row for each in brought.placed]) if brought else ()
-        digest, warnings = digest_of(self.sources), tuple(self.problems)
-        return Bundle(name, self.root, rows, folder.links(), (), digest, warnings, brought)
+        made = folder.rows(brought), folder.links(), (), digest_of(self.sources)
+        return Bundle(name, self.root, *made, tuple(self.problems), brought)
 
     def advised(self, bundle: Bundle, today: date) -> Bundle:
-        """Add what is odd about rows without mistakes, as far as the model is the reviewed one."""
-        if bundle.brought:
-            return bundle
+        """Add what is odd about rows without mistakes."""
         entries = [entry for file in self.files for entry in file.entries]
         words = vocabulary(bundle.groups, self._fragments())
         more = self._advice(entries, words, today)
@@ -274,10 +275,7 @@ class _Reading:
     def _read_listed(self, pack: Wanted) -> None:
         """Read a pack that bundle.toml names; a misspelt name is told where it stands."""
         if self.folder:
-            message = (
-                f'pack "{pack.name}" is written for the reviewed model, not for this bundle\'s'
-            )
-            self.problems.append(pack.problem(message, "packs = []"))
+            self.problems.append(self.folder.refused(pack))
             return
         if not PACK_NAME.fullmatch(pack.name) or self.packs.get(pack.name):
             return

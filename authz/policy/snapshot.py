@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from authz.facts.facts import Facts
 from authz.identity.identity import Identity
+from authz.lazy import later
 from authz.policy.asking import Asking
 from authz.policy.bucket import SHOWN
 from authz.policy.bundle import Bundle
@@ -20,9 +22,13 @@ from authz.policy.combine import combine
 from authz.policy.compiled import Engine
 from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.grants import Grants
-from authz.policy.models.engine import ModelEngine, Question
 from authz.policy.roles import Roles
 from authz.policy.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from authz.policy.models.engine import ModelEngine
+
+_models = later("authz.policy.models.engine")  # few bundles bring a model
 
 MAX_NEAREST = SHOWN
 """Rows that are shown as the nearest ones."""
@@ -87,10 +93,10 @@ class ModelSnapshot(Snapshot):
 
     def judge(self, identity: Identity, facts: Facts, context: Mapping[str, str]) -> Decision:
         """Judge every fact by the bundle's model, and combine as ever."""
-        held, domain, fill = self.callers.caller(identity)
-        question = Question(identity.subject, held, domain, facts.action)
-        outcomes = self.brought.outcomes(question, facts.facts, context)
+        caller = self.callers.caller(identity)
+        outcomes = self.brought.outcomes(identity.subject, caller, facts, context)
         if self.grants.granted:
+            held, domain, fill = caller
             names = self.names.get(facts.action) or frozenset({facts.action})
             outcomes = self.grants.over(outcomes, Asking(held, domain, names, fill, context))
         return combine(outcomes)
@@ -102,5 +108,5 @@ def compile_snapshot(bundle: Bundle) -> Snapshot:
     callers, own = Callers(Roles(bundle.links)), bundle.brought
     if own is None:
         return Snapshot(bundle, callers, Engine(bundle.rows), names)
-    engine = ModelEngine(own.model, own.placed, own.links)
+    engine = _models.ModelEngine(own.model, own.placed, own.links)
     return ModelSnapshot(bundle, callers, Engine(()), names, brought=engine)

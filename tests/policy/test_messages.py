@@ -124,9 +124,6 @@ ELSEWHERE = {
     'a file that says packs = ["core"]': "test_a_file_that_cannot_be_read",
     "the model.conf of a shipped bundle": "test_a_file_that_cannot_be_read",
     "an empty file where nobody holds a role": "test_a_file_that_cannot_be_read",
-    'pack "{}" is written for the reviewed model, not for this bundle\'s': (
-        "tests/policy/models/test_messages.py"
-    ),
 }
 """Messages that need more than files, and where they are shown."""
 

@@ -28,8 +28,6 @@ SECTIONS: Final = {
 NEEDED: Final = ("sub", "act", "obj")
 VERDICT: Final = "eft"
 PRIORITY: Final = "priority"
-WHEN: Final = "when"
-"""A column of the reviewed model alone: whoever has it means that model."""
 
 _BLANK: Final = " \t"
 _COLUMN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -76,26 +74,6 @@ class Model:
     def names(self, *, evaluates: bool) -> Names:
         """Return what a matcher or a rule may speak of."""
         return Names(self.fields, self.columns, self.roles, self.asked, evaluates)
-
-
-def is_other(source: Source) -> bool:
-    """Say whether a file means another model than the reviewed one, whatever is wrong with it.
-
-    It has columns of its own, without ``when``, and does not ask for ``fact`` or ``when``.
-    """
-    section, columns, matcher = "", "", ""
-    for line in split(source)[0]:
-        text = line.text.strip(_BLANK)
-        key, _, value = text.partition("=")
-        if text.startswith("["):
-            section = text
-        elif section == "[policy_definition]" and key.strip(_BLANK) == "p":
-            columns = value
-        elif section == "[matchers]":
-            matcher += value
-    if not columns or re.search(r"\b(?:fact|when)\(", matcher):
-        return False
-    return WHEN not in [column.strip(_BLANK) for column in columns.split(",")]
 
 
 def read_other(source: Source) -> tuple[Model | None, tuple[Problem, ...]]:

@@ -14,7 +14,8 @@ from functools import lru_cache, partial
 from heapq import merge
 from typing import Final, NamedTuple
 
-from authz.facts.facts import Fact
+from authz.facts.facts import Fact, Facts
+from authz.policy.caller import Caller
 from authz.policy.comparison import UNKNOWN
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.models.conf import Effect, Model
@@ -113,11 +114,12 @@ class ModelEngine:
         self._plan = lru_cache(maxsize=PLANS)(partial(_planned, self._buckets, self._reach))
 
     def outcomes(
-        self, question: Question, facts: Iterable[Fact], context: Mapping[str, str]
+        self, subject: str, caller: Caller, facts: Facts, context: Mapping[str, str]
     ) -> tuple[Outcome, ...]:
         """Judge each fact alone."""
-        buckets, held = self._plan(question)
-        return tuple([self._outcome(question, fact, context, buckets, held) for fact in facts])
+        question = Question(subject, caller.held, caller.domain, facts.action)
+        plan = self._plan(question)
+        return tuple([self._outcome(question, fact, context, *plan) for fact in facts.facts])
 
     def parts(self) -> Iterator[object]:
         """Return what the index is made of, the smallest parts first."""

@@ -11,6 +11,8 @@ from graphlib import TopologicalSorter
 from typing import Final
 
 from authz.errors import Problem
+from authz.policy.bundle_file import Wanted
+from authz.policy.decision import Row
 from authz.policy.links import Link, cycle_problems
 from authz.policy.models.cells import Meaning, group_faults, meaning_of, placed
 from authz.policy.models.conf import PRIORITY, Model, read_other
@@ -44,12 +46,14 @@ class Folder:
     model: Model | None
     problems: tuple[Problem, ...]
     entries: list[ModelEntry] = field(default_factory=list)
+    files: list[RuleFile] = field(default_factory=list)
 
     def read(self, source: Source) -> RuleFile:
         """Read the rows of one file; none where the model could not be read."""
         if self.model is None:
             return RuleFile(source, (), ())
         file = read_rows(source, self.model)
+        self.files.append(file)
         self.entries += [entry for entry in file.entries if isinstance(entry, ModelEntry)]
         return file
 
@@ -71,12 +75,24 @@ class Folder:
             found += [(entry, row)] if row else []
             problems += wrong
         problems += _link_problems(given, meaning)
+        if not rows and not any(file.problems for file in self.files):
+            message = "the policy has no p rows, so it would deny everything"
+            problems += [file.source.problem(message) for file in self.files[:1]]
         if not problems:
             problems += _missing(given, [row for _, row in found])
         if PRIORITY in self.model.columns and not problems:
             found.sort(key=lambda pair: int(pair[0][PRIORITY].text))
         ordered = tuple([row for _, row in found])
         return Brought(self.model, ordered, _links(given)), problems
+
+    def refused(self, pack: Wanted) -> Problem:
+        """Say why a pack cannot be listed."""
+        message = f'pack "{pack.name}" is written for the reviewed model, not for this bundle\'s'
+        return pack.problem(message, "packs = []")
+
+    def rows(self, brought: Brought | None) -> tuple[Row, ...]:
+        """Return the rows as the rest of Dockgate knows rows."""
+        return tuple([each.row for each in brought.placed]) if brought else ()
 
     def links(self) -> tuple[Link, ...]:
         """Return who holds which role."""

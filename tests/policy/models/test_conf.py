@@ -2,8 +2,7 @@
 
 import pytest
 
-from authz.policy.model_file import model_text
-from authz.policy.models.conf import Effect, is_other, read_other, rule_columns
+from authz.policy.models.conf import Effect, read_other, rule_columns
 from tests.policies import a_source
 from tests.policy.models.samples import conf
 
@@ -52,25 +51,6 @@ def test_comments_and_blank_lines_are_free():
     """On lines of their own."""
     model, _ = model_of(before="# a model\n; of ours\n\n")
     assert model.roles == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "other"),
-    [
-        (model_text(), False),
-        (model_text().replace("eft", "verdict"), False),
-        (model_text().replace("when", "whn"), False),
-        ("", False),
-        ("[matchers]\nm = r.sub == p.sub\n", False),
-        (conf(), True),
-        (conf(p="sub, act, obj, when"), False),
-        (conf(m="fact(r.obj, p.obj)"), False),
-        (conf(e="nonsense"), True),
-    ],
-)
-def test_which_model_is_meant(text, other):
-    """One with other columns, which does not ask for ``fact`` or ``when``."""
-    assert is_other(a_source(text, "model.conf")) is other
 
 
 def test_bytes_that_are_no_text_are_told():

@@ -52,4 +52,5 @@ def test_without_a_model_there_are_no_rows():
     assert folder.read(a_source("p, whatever\n")).entries == ()
     assert folder.judge() == (None, [])
     assert folder.links() == ()
+    assert folder.rows(None) == ()
     assert len(folder.problems) == 1
