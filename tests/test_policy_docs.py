@@ -10,6 +10,7 @@ import pytest
 
 from authz.policy.bundle import load_bundle
 from authz.policy.case_file import load_cases
+from authz.policy.models.conf import Effect as ModelEffect
 from authz.policy.snapshot import compile_snapshot
 from authz.tools.proof import run, untested
 from tests.policies import a_bundle
@@ -95,3 +96,45 @@ def test_every_command_of_the_tutorial_is_shown_with_its_answer():
     """A newcomer must see whether it went well."""
     assert len(steps()) >= 10
     assert [text for text, expected in steps() if expected is None] == []
+
+
+MODELS = ROOT / "docs" / "reference" / "models.md"
+
+
+def examples():
+    """Return the examples of other models by their heading."""
+    parts = re.split(r"^### ", MODELS.read_text(), flags=re.MULTILINE)[1:]
+    return {part.splitlines()[0]: dict(FENCE.findall(part)) for part in parts}
+
+
+EXAMPLES = examples()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_of_another_model_does_what_it_says(name, tmp_path):
+    """It loads without a warning, its cases pass, and each of its rows settles one of them."""
+    blocks = EXAMPLES[name]
+    root = a_bundle(
+        tmp_path,
+        model=blocks["ini"],
+        policy=blocks["csv"],
+        people="",
+        bundle="packs = []\n",
+        files={"tests.toml": blocks["toml"]},
+    )
+    bundle = load_bundle(root, thorough=True)
+    assert bundle.brought is not None
+    assert bundle.warnings == ()
+    snapshot = compile_snapshot(bundle)
+    results = [run(case, snapshot) for case in load_cases(root / "tests.toml")]
+    assert [each.complaint for each in results if each.complaint] == []
+    assert [row.id for row in untested(results, bundle)] == []
+    assert {each.case.expect.value for each in results} >= {"allow", "deny"}
+
+
+def test_every_family_has_an_example():
+    """As the page promises."""
+    text = "".join(blocks["ini"] + blocks["csv"] for blocks in EXAMPLES.values())
+    wanted = ["g(", "g(r.sub, p.sub, r.dom)", "g2(", "keyMatch(", "keyMatch3(", "globMatch("]
+    wanted += ["regexMatch(", "eval(", "r.ctx.", *(effect.value for effect in ModelEffect)]
+    assert [each for each in wanted if each not in text] == []

@@ -8,13 +8,17 @@ from collections.abc import Iterable
 
 import click
 
-from authz.errors import PolicyError, Problem, Severity
+from authz.errors import Location, PolicyError, Problem, Severity
 from authz.policy.bundle import Bundle, load_bundle
 from authz.policy.controls import uncovered
 from authz.policy.pack_file import shipped_packs
 from authz.policy.spelling import nearest
 from authz.policy.text import problem_json, render_problems
 from authz.shipped import shipped
+
+_NO_CONTROLS = (
+    "--controls compares packs, which are written for the reviewed model; this is another"
+)
 
 
 @click.command(help="Check bundles and packs strictly. Exits with 1 when one does not load.")
@@ -51,6 +55,8 @@ def _problems(reference: str, packs: tuple[str, ...]) -> tuple[tuple[Problem, ..
         bundle = load_bundle(reference, thorough=True)
     except PolicyError as error:
         return error.problems, ""
+    if packs and bundle.brought:
+        return (*bundle.warnings, Problem(Location(reference), _NO_CONTROLS)), ""
     missing = [each for name in packs for each in uncovered(bundle, _pack(name))]
     summary = f"{len(bundle.rows)} rows, digest {bundle.digest[:12]}"
     return (*bundle.warnings, *missing), summary

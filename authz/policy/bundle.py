@@ -12,8 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from authz.errors import Location, PolicyError, Problem, Severity
+from authz.lazy import later
 from authz.policy import advice, links
 from authz.policy.aside import let_go
 from authz.policy.bundle_file import PACK_NAME, Wanted, read_packs
@@ -21,6 +23,7 @@ from authz.policy.cover import covered
 from authz.policy.decision import Row
 from authz.policy.links import Group, Link
 from authz.policy.model_file import read_model
+from authz.policy.models.which import is_other
 from authz.policy.pack_file import (
     is_pack,
     own_packs,
@@ -35,6 +38,11 @@ from authz.policy.source import Source, read_source
 from authz.policy.spelling import nearest
 from authz.policy.vocabulary import Vocabulary, vocabulary
 from authz.shipped import shipped
+
+if TYPE_CHECKING:
+    from authz.policy.models.folder import Brought, Folder
+
+_models = later("authz.policy.models.folder")  # few bundles bring a model
 
 BUILTIN = "builtin:"
 MAX_ROWS = 200_000
@@ -60,6 +68,8 @@ class Bundle:
     groups: tuple[Group, ...]
     digest: str
     warnings: tuple[Problem, ...] = ()
+    brought: Brought | None = None
+    """The model that it brings with it; None where that is the reviewed one."""
 
     def own_rows(self) -> tuple[Row, ...]:
         """Return the rows that lie in the bundle's own folder, shipped packs aside."""
@@ -100,7 +110,9 @@ def load_bundle(
         reading.read_bundle()
     try:
         bundle = reading.judge(name)
-        return reading.advised(bundle, today or datetime.now(UTC).date()) if advised else bundle
+        if not advised or bundle.brought:  # advice is for rows of the reviewed model
+            return bundle
+        return reading.advised(bundle, today or datetime.now(UTC).date())
     finally:
         reading.close()
 
@@ -128,6 +140,8 @@ class _Reading:
     """Whether rows are compared with each other as well."""
     alone: bool = False
     """Whether this is one pack, without a bundle around it."""
+    folder: Folder | None = None
+    """The rows by another model, where the bundle brings one."""
 
     def read_bundle(self) -> None:
         self.packs = dict.fromkeys(shipped_packs() | own_packs(self.root), False)
@@ -135,7 +149,8 @@ class _Reading:
         wanted, problems = read_packs(listing) if listing else ((), ())
         self.problems += problems
         if model := self._read("model.conf", self.root / "model.conf"):
-            self.problems += read_model(model)
+            self.folder = _models.folder_of(model) if is_other(model) else None
+            self.problems += self.folder.problems if self.folder else read_model(model)
         for name in RULES:
             self._read_rules(name, self.root / name)
         for pack in wanted:
@@ -154,6 +169,8 @@ class _Reading:
         if len(entries) > MAX_ROWS:
             message = f"the policy has {len(entries)} rows; expected at most {MAX_ROWS}"
             raise PolicyError((*self.problems, entries[MAX_ROWS].whole(message)))
+        if self.folder:
+            return self._judge_brought(name, self.folder, entries)
         groups = tuple(links.group_of(entry) for entry in entries if entry.type == "g2")
         words = vocabulary(groups, self._fragments())
         for entry in entries:
@@ -171,6 +188,14 @@ class _Reading:
             digest=digest_of(self.sources),
             warnings=tuple(self.problems),
         )
+
+    def _judge_brought(self, name: str, folder: Folder, entries: list[Entry]) -> Bundle:
+        """Check everything by the model that the bundle brings."""
+        brought, problems = folder.judge()
+        self.problems += [*problems, *_repeated_ids(entries)]
+        self._raise_errors()
+        made = folder.rows(brought), folder.links(), (), digest_of(self.sources)
+        return Bundle(name, self.root, *made, tuple(self.problems), brought)
 
     def advised(self, bundle: Bundle, today: date) -> Bundle:
         """Add what is odd about rows without mistakes."""
@@ -242,13 +267,16 @@ class _Reading:
         source = self._read(name, path)
         if source is None:
             return False
-        file = read_rules(source)
+        file = self.folder.read(source) if self.folder else read_rules(source)
         self.files.append(file)
         self.problems += file.problems
         return True
 
     def _read_listed(self, pack: Wanted) -> None:
         """Read a pack that bundle.toml names; a misspelt name is told where it stands."""
+        if self.folder:
+            self.problems.append(self.folder.refused(pack))
+            return
         if not PACK_NAME.fullmatch(pack.name) or self.packs.get(pack.name):
             return
         if pack.name not in self.packs:

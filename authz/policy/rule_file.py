@@ -9,7 +9,7 @@ comment, blank, or a problem. What the columns mean is checked by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from sys import intern
 from typing import NamedTuple
@@ -91,6 +91,10 @@ class Entry:
         return _whole(self.line, message, suggestion)
 
 
+ReadEntry = Callable[[Line, Sequence[str]], Entry | list[Problem]]
+"""A line, and the comments above it, to a row or what is wrong with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleFile:
     """What one file holds: its rows, and the lines that are none."""
@@ -102,8 +106,12 @@ class RuleFile:
     """The fields of lines that are no rows: what they name is not missed as well."""
 
 
-def read_rules(source: Source) -> RuleFile:
-    """Read one file. Raises nothing: every problem is in the answer."""
+def read_rules(source: Source, entry_of: ReadEntry | None = None) -> RuleFile:
+    """Read one file. Raises nothing: every problem is in the answer.
+
+    ``entry_of`` reads a row of other columns than these.
+    """
+    entry_of = entry_of or _entry
     lines, found = split(source)
     entries: list[Entry] = []
     problems = list(found)
@@ -119,7 +127,7 @@ def read_rules(source: Source) -> RuleFile:
             comments.append(text)
             continue
         if text:
-            read = _entry(line, comments)
+            read = entry_of(line, comments)
             if isinstance(read, Entry):
                 entries.append(read)
             else:
@@ -161,9 +169,9 @@ def _checked_entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]
     names = COLUMNS.get(kind.text)
     if names is None:
         return [_unknown_type(line, kind)]
-    misread = {found.message: found for found in _misreadings(line, reversed(fields))}
-    if misread:
-        return list(misread.values())
+    wrong = {found.message: found for found in _misreadings(line, reversed(fields))}
+    if wrong:
+        return list(wrong.values())
     if len(fields) != len(names):
         return [_miscounted(line, kind.text, fields)]
     cells = tuple(
@@ -174,7 +182,7 @@ def _checked_entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]
 
 
 def _misreadings(line: Line, cells: Iterable[Cell]) -> list[Problem]:
-    return [found for cell in cells if (found := _misread(line, cell))]
+    return [found for cell in cells if (found := misread(line, cell))]
 
 
 def _fields(line: Line) -> Iterator[Cell]:
@@ -198,7 +206,7 @@ def _unknown_type(line: Line, kind: Cell) -> Problem:
 _QUOTED = "quotes mean nothing here: they would become part of the value"
 
 
-def _misread(line: Line, cell: Cell) -> Problem | None:
+def misread(line: Line, cell: Cell) -> Problem | None:
     """Find what other readers of CSV give a meaning that it does not have here."""
     if '"' in cell.text or cell.text.startswith(tuple(_QUOTES)):
         plain = cell.text.replace('"', "").strip(_QUOTES)

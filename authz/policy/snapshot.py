@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from authz.facts.facts import Facts
 from authz.identity.identity import Identity
+from authz.lazy import later
 from authz.policy.asking import Asking
 from authz.policy.bucket import SHOWN
 from authz.policy.bundle import Bundle
@@ -22,6 +24,11 @@ from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.grants import Grants
 from authz.policy.roles import Roles
 from authz.policy.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from authz.policy.models.engine import ModelEngine
+
+_models = later("authz.policy.models.engine")  # few bundles bring a model
 
 MAX_NEAREST = SHOWN
 """Rows that are shown as the nearest ones."""
@@ -74,7 +81,32 @@ class Snapshot:
         return self.engine.nearest(asking, kinds, MAX_NEAREST) if kinds else ()
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSnapshot(Snapshot):
+    """A bundle that brings its own model. Its rows are in ``brought``, and none in ``engine``."""
+
+    brought: ModelEngine = field(kw_only=True)
+
+    def parts(self) -> list[object]:
+        """Return what it is made of, for whoever lets go of it in slices."""
+        return [*self.bundle.rows, *self.bundle.links, *self.brought.parts()]
+
+    def judge(self, identity: Identity, facts: Facts, context: Mapping[str, str]) -> Decision:
+        """Judge every fact by the bundle's model, and combine as ever."""
+        caller = self.callers.caller(identity)
+        outcomes = self.brought.outcomes(identity.subject, caller, facts, context)
+        if self.grants.granted:
+            held, domain, fill = caller
+            names = self.names.get(facts.action) or frozenset({facts.action})
+            outcomes = self.grants.over(outcomes, Asking(held, domain, names, fill, context))
+        return combine(outcomes)
+
+
 def compile_snapshot(bundle: Bundle) -> Snapshot:
     """Make a bundle that loaded ready to judge, with no grants. Raises nothing."""
     names = vocabulary(bundle.groups).names()
-    return Snapshot(bundle, Callers(Roles(bundle.links)), Engine(bundle.rows), names)
+    callers, own = Callers(Roles(bundle.links)), bundle.brought
+    if own is None:
+        return Snapshot(bundle, callers, Engine(bundle.rows), names)
+    engine = _models.ModelEngine(own.model, own.placed, own.links)
+    return ModelSnapshot(bundle, callers, Engine(()), names, brought=engine)

@@ -26,6 +26,8 @@ from authz.tools.recorded import Recorded
 MOST_NEAR: Final = 5
 """Rows of each sort that are named."""
 
+OWN_MODEL: Final = "no row is proposed: this policy has its own model, not the reviewed one"
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:
@@ -83,6 +85,8 @@ def advise(identity: Identity, action: str, decision: Decision, snapshot: Snapsh
     roles = tuple(sorted(each for each in reach.held(identity) if type_of(each) in GROUPED))
     failing = [outcome for outcome in decision.outcomes if not outcome.allowed]
     forbidden = tuple(dict.fromkeys(each.row for each in failing if each.row is not None))
+    if snapshot.bundle.brought:
+        return Advice(roles, (), forbidden, obstacle=OWN_MODEL)
     missed = [outcome.fact for outcome in failing if outcome.row is None]
     told = tuple(_missed(identity, action, fact, reach) for fact in missed)
     if forbidden or not missed:

@@ -2,7 +2,8 @@
 
 The engine finds the one row that settles a fact. Whoever explains or compares
 wants the others, too: those of the same kind that miss it, and those of roles
-that the caller does not hold. It is asked seldom, so it walks through all rows.
+that the caller does not hold. It is asked seldom, so it walks through all rows. Rows by a
+bundle's own model say in their own way what they mean, so of them only that any may be meant.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from authz.errors import RefusedError
 from authz.facts.facts import Fact
 from authz.identity.identity import Identity
 from authz.policy.decision import Row, Word
+from authz.policy.models.expression import keys as keys_of
 from authz.policy.placeholder import fill_for
 from authz.policy.row_check import condition_of, pattern_of
 from authz.policy.snapshot import Snapshot
@@ -29,6 +31,9 @@ class Reach:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        brought = snapshot.bundle.brought
+        self._placed = brought.placed if brought else ()
+        self._written = () if brought else snapshot.bundle.rows
         self._cached = lru_cache(maxsize=KEPT)(self._rows)
 
     def held(self, identity: Identity) -> frozenset[str]:
@@ -57,7 +62,7 @@ class Reach:
         fill = fill_for(identity)
         return [
             row
-            for row in self._snapshot.bundle.rows
+            for row in self._written
             if row.word is Word.ALLOW
             and row.action in names
             and row.location not in reached
@@ -66,7 +71,7 @@ class Reach:
 
     def readers(self, identity: Identity, action: str, kind: str) -> list[Row]:
         """Return the rows that look at the value of a kind: all but those for any value."""
-        return [
+        return [each.row for each in self._placed] + [
             row
             for row in self.rows(identity, action)
             if any(
@@ -78,12 +83,13 @@ class Reach:
     def askers(self, identity: Identity, action: str, key: str) -> list[Row]:
         """Return the rows whose condition asks for a key."""
         rows = self.rows(identity, action)
-        return [row for row in rows if key in condition_of(row.when).keys]
+        own = [each.row for each in self._placed if key in keys_of(each.left)]
+        return own + [row for row in rows if key in condition_of(row.when).keys]
 
     def keys(self) -> tuple[str, ...]:
         """Return every key that any condition of the policy asks for."""
-        found: set[str] = set()
-        for when in {row.when for row in self._snapshot.bundle.rows}:
+        found = set[str]().union(*(keys_of(each.left) for each in self._placed))
+        for when in {row.when for row in self._written}:
             found.update(condition_of(when).keys)
         return tuple(sorted(found))
 
@@ -95,7 +101,7 @@ class Reach:
         names = self._names(action)
         return tuple(
             row
-            for row in self._snapshot.bundle.rows
+            for row in self._written
             if row.action in names
             and (row.subject == ANYBODY or row.subject in held)
             and row.domain in (ANYBODY, domain)

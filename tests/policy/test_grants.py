@@ -17,6 +17,7 @@ from authz.policy.grants import LONGEST, LONGEST_REASON, Grant, Grants, granted
 from authz.policy.snapshot import compile_snapshot
 from authz.policy.vocabulary import vocabulary
 from tests.policies import a_bundle
+from tests.policy.models.samples import files_of
 
 BEGAN = datetime(2026, 11, 28, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -88,6 +89,20 @@ def test_a_grant_allows_what_no_row_does(judged):
 
     assert judged("privileged:true", "cap.add:NET_ADMIN", grants=[grant]).effect is Effect.ALLOW
     assert judged("privileged:true", "cap.add:SYS_TIME", grants=[grant]).effect is Effect.DENY
+
+
+def test_a_grant_lies_over_a_model_of_its_own(tmp_path):
+    """Its facts are written as ever, whatever the bundle's model says."""
+    rows = "p, user:alice, container.create, on:new, allow\n"
+    rows += "p, user:alice, container.create, bind:/etc/x, deny\n"
+    snapshot = compile_snapshot(load_bundle(a_bundle(tmp_path, **files_of({"rows": rows}))))
+    facts = Facts("container.create", (Fact("bind", "/etc/x"), Fact("on", "new")))
+    context = {"now": BEGAN.isoformat()}
+    assert snapshot.judge(ALICE, facts, context).effect is Effect.DENY
+    snapshot.grants.granted = (granted(GRANT, HOUR.total_seconds(), WORDS),)
+    decision = snapshot.judge(ALICE, facts, context)
+    assert decision.effect is Effect.ALLOW
+    assert [each.row.id for each in decision.outcomes] == ["01J", "policy.csv:1"]
 
 
 def test_a_never_row_holds(judged):
