@@ -107,12 +107,12 @@ class Asker:
         return {question: task.result() for question, task in tasks.items()}
 
     async def _ask(self, question: Question) -> Answer:
-        lookup = self._metrics.lookup
+        count = self._metrics.lookups.count
         async with self._room:
             try:
                 answer = await self._lookups.answer(question)
             except LookupFailedError:
-                lookup(question.topic.value, "failed").inc()
+                count[question.topic, "failed"] += 1
                 raise
-        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
+        count[question.topic, "missing" if answer is MISSING else "found"] += 1
         return answer

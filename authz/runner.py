@@ -359,12 +359,11 @@ class Runner:
         return course.verdict()
 
     def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
-        door = course.raw.door.value
+        metrics, door, effect = self._parts.metrics, course.raw.door, verdict.effect
         enforced = "yes" if verdict.enforced else "no"
-        labels = (door, verdict.effect.value, verdict.reason.value, enforced)
-        self._parts.metrics.decision(*labels).inc()
-        self._parts.metrics.seconds.observe(door, seconds)
-        self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
+        metrics.decisions.count[door, effect, verdict.reason, enforced] += 1
+        metrics.seconds.observe(door, seconds)
+        metrics.actions.count[course.action or UNREAD, effect] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(
                 _EVENTS[verdict.effect],

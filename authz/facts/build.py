@@ -6,10 +6,12 @@ modules that it calls.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
 
 from authz.docker.request import ApiRequest
-from authz.docker.routes import newest
+from authz.docker.routes import Operation, load_operations, newest
+from authz.docker.target import Version
 from authz.errors import Reason, RefusedError
 from authz.facts import memory
 from authz.facts.catalogue import TARGETED, obligatory
@@ -26,7 +28,7 @@ from authz.facts.images import (
     name_given,
     pull_facts,
 )
-from authz.facts.known import UNKNOWN, FactSettings, Key, Known
+from authz.facts.known import NOBODY, UNKNOWN, FactSettings, Key, Known
 from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
 from authz.facts.logins import login_facts
@@ -90,9 +92,32 @@ def survey(
     Raises RefusedError like :func:`describe`: a request that will be refused
     asks for nothing more. Whoever asks again about the same request gives the same ``key``.
     """
-    known = Known(answers, identity, settings or _USUAL, key=key or Key())
+    settings = settings or _USUAL
+    name = request.operation.name
+    if name in _alike() and not request.unknown_fields and not request.opaque:
+        same = _undescribed(name, request.version)
+        if len(same.facts) <= settings.max_facts:
+            return same
+    known = Known(answers, identity, settings, key=key or Key())
     facts = _walked(request, known)
     return tuple(known.pending) or _complete(facts)
+
+
+@lru_cache(maxsize=512)
+def _undescribed(name: str, version: Version | None) -> Facts:
+    """Say what every request of an operation says, such as a list or a ping."""
+    request = ApiRequest(_alike()[name], version, {}, {})
+    return _complete(_walked(request, Known({}, NOBODY, _USUAL)))
+
+
+@cache
+def _alike() -> Mapping[str, Operation]:
+    """Return the operations whose facts and conditions follow from name and version alone."""
+    return {
+        operation.name: operation
+        for operation in load_operations()
+        if operation.object == "none" and operation.name not in _DESCRIBERS
+    }
 
 
 def _walked(request: ApiRequest, known: Known) -> Facts:
