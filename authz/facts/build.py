@@ -99,8 +99,11 @@ def survey(
         if len(same.facts) <= settings.max_facts:
             return same
     known = Known(answers, identity, settings, key=key or Key())
-    facts = _walked(request, known)
-    return tuple(known.pending) or _complete(facts)
+    facts = _remembered(request, known) if name in memory.REMEMBERED else _told(request, known)
+    if known.pending:
+        return tuple(known.pending)
+    said = Facts(request.operation.action, facts, conditions(request, known))
+    return tuple(known.pending) or said
 
 
 @lru_cache(maxsize=512)
@@ -121,32 +124,41 @@ def _alike() -> Mapping[str, Operation]:
 
 
 def _walked(request: ApiRequest, known: Known) -> Facts:
-    """Describe a request once; what it asks on the way is pending afterwards."""
-    if request.operation.name in memory.REMEMBERED:
-        facts = _made(request, known)
-    else:
-        facts = _distinct(_all(request, known), known.settings.max_facts)
+    """Describe a request once, whatever it asks on the way."""
+    facts = _distinct(_all(request, known), known.settings.max_facts)
     return Facts(request.operation.action, facts, conditions(request, known))
 
 
-def _made(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
-    """Describe what is made, or remember it. Labels make no facts, and are looked at each time."""
+def _told(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
+    """Describe a request; nothing is missing in it where nothing is pending afterwards."""
+    facts = _distinct(_all(request, known), known.settings.max_facts)
+    if not known.pending:
+        _check_complete(request.operation.action, facts)
+    return facts
+
+
+def _remembered(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
+    """Do the same, or remember it. Labels make no facts, and are looked at each time."""
     check_labels(table(request.body or {}, "Labels"), "Labels")
     wanted = known.key.value = known.key.value or memory.key(request, known)
     facts = memory.recall(wanted, known)
     if facts is None:
-        facts = _distinct(_all(memory.essence(request), known), known.settings.max_facts)
+        facts = _told(memory.essence(request), known)
         memory.keep(wanted, known, facts)
     return facts
 
 
 def _complete(facts: Facts) -> Facts:
-    """Refuse a request that does not say what its action must say."""
-    missing = obligatory(facts.action) - {fact.kind for fact in facts.facts}
-    if missing:
-        problem = f"{facts.action} must say {', '.join(sorted(missing))}, and this request does not"
-        raise RefusedError(Reason.MISSING_FACT, problem)
+    _check_complete(facts.action, facts.facts)
     return facts
+
+
+def _check_complete(action: str, facts: tuple[Fact, ...]) -> None:
+    """Refuse a request that does not say what its action must say."""
+    missing = obligatory(action) - {fact.kind for fact in facts}
+    if missing:
+        problem = f"{action} must say {', '.join(sorted(missing))}, and this request does not"
+        raise RefusedError(Reason.MISSING_FACT, problem)
 
 
 def _distinct(facts: Iterator[Fact], most: int) -> tuple[Fact, ...]:
@@ -178,6 +190,7 @@ def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
 
 def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
     body = request.body or {}
+    check_labels(table(body, "Labels"), "Labels")
     for mount in tables(table(body, "HostConfig"), "Mounts"):
         check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
     image = known.document(Topic.IMAGE, text(body, "Image")) if text(body, "Image") else None
