@@ -149,8 +149,7 @@ def _cycle(edges: Collection[tuple[str, str]]) -> list[str]:
     graph: TopologicalSorter[str] = TopologicalSorter()
     groups = {group for _, group in edges}
     for member, group in edges:
-        if member in groups:
-            graph.add(group, member)
+        graph.add(group, *([member] if member in groups else []))
     try:
         graph.prepare()
     except CycleError as error:

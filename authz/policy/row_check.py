@@ -25,7 +25,7 @@ from authz.policy.vocabulary import ANYTHING, Vocabulary
 _WORDS = tuple(word.value for word in Word)
 _GRANTS = (Word.ALLOW, Word.EXCEPT)
 _TARGET = "target."
-KEPT = 8192
+KEPT = 32768
 """Columns that are not parsed again."""
 MAX_NAMED = 6
 """Actions that a suggestion names."""
