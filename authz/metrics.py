@@ -97,12 +97,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.decisions = Tallies(
+        self.decisions = self._tallies(
             "dockgate_decisions",
             "Decisions by door, effect, reason and whether they were enforced.",
             ("door", "effect", "reason", "enforced"),
         )
-        self.registry.register(self.decisions)
         self.seconds = Spans(
             "dockgate_decision_seconds",
             "Time from the question to the answer, look-ups and the record included.",
@@ -113,12 +112,11 @@ class Metrics:
         self.in_flight = Gauge(
             "dockgate_in_flight", "Questions that are being answered.", registry=self.registry
         )
-        self.lookups = Tallies(
+        self.lookups = self._tallies(
             "dockgate_lookups",
             "Questions to the daemon and the file system, by topic and outcome.",
             ("topic", "outcome"),
         )
-        self.registry.register(self.lookups)
         self.passes = Counter(
             "dockgate_passes",
             "Dockgate's own look-ups that came back to it, by outcome.",
@@ -146,13 +144,12 @@ class Metrics:
             "stage",
             STAGE_BUCKETS,
         )
-        self.actions = Tallies(
+        self.actions = self._tallies(
             "dockgate_actions",
             "Decisions by action and effect; what could not be read has the action unread.",
             ("action", "effect"),
         )
         self.registry.register(self.stages)
-        self.registry.register(self.actions)
         self._state()
 
     def _state(self) -> None:
@@ -216,6 +213,11 @@ class Metrics:
     def count_streams(self, count: Callable[[], int]) -> None:
         """Let a listener say how many streams it has."""
         self._streams.append(count)
+
+    def _tallies(self, name: str, about: str, labels: tuple[str, ...]) -> Tallies:
+        found = Tallies(name, about, labels)
+        self.registry.register(found)
+        return found
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
