@@ -8,6 +8,7 @@ It knows nothing of what is waited for.
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 
 class Deadlines:
@@ -15,7 +16,7 @@ class Deadlines:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._open: dict[asyncio.Timeout, float] = {}
+        self._open: dict[asyncio.Timeout | asyncio.Future[Any], float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> asyncio.Timeout:
@@ -23,16 +24,24 @@ class Deadlines:
 
         INVARIANT: while a limit is open the timer is set, for the oldest one or earlier.
         """
-        loop = asyncio.get_running_loop()
         limit = asyncio.timeout(None)
+        self._set(limit, asyncio.get_running_loop())
+        return limit
+
+    def watch(self, awaited: asyncio.Future[Any]) -> None:
+        """Let who awaits this get a TimeoutError when it is late. That needs no task."""
+        self._set(awaited, awaited.get_loop())
+
+    def end(self, limit: asyncio.Timeout | asyncio.Future[Any]) -> None:
+        """Forget a limit behind its ``async with``, or what was awaited, however that ended."""
+        self._open.pop(limit, None)
+
+    def _set(
+        self, limit: asyncio.Timeout | asyncio.Future[Any], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._open[limit] = loop.time() + self._seconds
         if self._timer is None:
             self._timer = loop.call_later(self._seconds, self._look)
-        return limit
-
-    def end(self, limit: asyncio.Timeout) -> None:
-        """Forget a limit behind its ``async with``, however that ended."""
-        self._open.pop(limit, None)
 
     def _look(self) -> None:
         """End what is late, and come back for the next."""
@@ -44,4 +53,7 @@ class Deadlines:
                 self._timer = loop.call_at(until, self._look)
                 return
             del self._open[limit]
-            limit.reschedule(now)
+            if isinstance(limit, asyncio.Timeout):
+                limit.reschedule(now)
+            elif not limit.done():
+                limit.set_exception(TimeoutError())

@@ -268,7 +268,7 @@ def context(prepared: Prepared, facts: Facts, now: datetime) -> dict[str, str]:
     known = {
         "user": identity.subject,
         "tenant": identity.tenant,
-        "door": raw.door.value,
+        "door": raw.door,
         "method": raw.method,
         "listener": raw.evidence.listener,
         "now": now.isoformat(timespec="seconds"),

@@ -7,11 +7,12 @@ asked and how often. It knows no time limit: that is the runner's.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 from authz import gate
+from authz.deadlines import Deadlines
 from authz.errors import LookupFailedError, Reason, RefusedError
 from authz.facts.facts import Facts
 from authz.facts.questions import MISSING, Answer, Question
@@ -27,6 +28,7 @@ LOOKUPS_AT_ONCE = 16
 """Look-ups of all requests together; further ones wait within their time."""
 
 Questions: TypeAlias = tuple[Question, ...]
+Answered = TypeVar("Answered", bound=Answer | None)
 
 
 class Lookups(Protocol):
@@ -34,6 +36,12 @@ class Lookups(Protocol):
 
     async def answer(self, question: Question) -> Answer:
         """Return the answer. Raises LookupFailedError where there is none."""
+
+    def ready(self, question: Question) -> bool:
+        """Say whether ``answer_soon`` may answer, and that without a task."""
+
+    async def answer_soon(self, question: Question, limits: Deadlines) -> Answer | None:
+        """Do the same where that is ready; None where it was not. Raises TimeoutError as well."""
 
     def at_hand(self, questions: Questions) -> Mapping[Question, Answer]:
         """Return the answers that can be given without asking anybody."""
@@ -80,6 +88,21 @@ class Asker:
                 inquiry.survey()
         return inquiry
 
+    def ready(self, inquiry: Inquiry) -> bool:
+        """Say whether what is open can be asked without a task: it is one question."""
+        return len(inquiry.questions) == 1 and self._lookups.ready(inquiry.questions[0])
+
+    async def ask_soon(self, inquiry: Inquiry, limits: Deadlines) -> None:
+        """Ask what is ready. What is open then is for :meth:`ask_all`, in a task.
+
+        Raises LookupFailedError, RefusedError, and TimeoutError by the limits.
+        """
+        question = inquiry.questions[0]
+        answer = await self._counted(question, self._lookups.answer_soon(question, limits))
+        if answer is not None:
+            inquiry.answers[question] = answer
+            inquiry.survey()
+
     async def ask_all(self, inquiry: Inquiry) -> None:
         """Ask until nothing is left to ask. Raises LookupFailedError, or RefusedError."""
         for _ in range(MOST_ROUNDS):
@@ -107,12 +130,16 @@ class Asker:
         return {question: task.result() for question, task in tasks.items()}
 
     async def _ask(self, question: Question) -> Answer:
-        lookup = self._metrics.lookup
         async with self._room:
-            try:
-                answer = await self._lookups.answer(question)
-            except LookupFailedError:
-                lookup(question.topic.value, "failed").inc()
-                raise
-        lookup(question.topic.value, "missing" if answer is MISSING else "found").inc()
+            return await self._counted(question, self._lookups.answer(question))
+
+    async def _counted(self, question: Question, asking: Awaitable[Answered]) -> Answered:
+        count = self._metrics.lookups.count
+        try:
+            answer = await asking
+        except LookupFailedError:
+            count[question.topic, "failed"] += 1
+            raise
+        if answer is not None:
+            count[question.topic, "missing" if answer is MISSING else "found"] += 1
         return answer

@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter as Tally
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from itertools import accumulate
+from time import time
 
 from prometheus_client import (
     CollectorRegistry,
@@ -63,21 +62,31 @@ class Spans(Collector):
         yield family
 
 
-class Actions(Collector):
-    """Decisions by action and effect. Actions are those of the table of operations."""
+class Tally(dict[tuple[str, ...], int]):
+    """How often each set of labels was counted; ``since`` says when that began, as the library."""
 
     def __init__(self) -> None:
-        self.count: Tally[tuple[str, str]] = Tally()
+        super().__init__()
+        self.since: dict[tuple[str, ...], float] = {}
+
+    def __missing__(self, labels: tuple[str, ...]) -> int:
+        """Begin to count."""
+        self.since[labels] = time()
+        return 0
+
+
+class Tallies(Collector):
+    """A counter by several labels, in a plain dictionary, for the reason given above."""
+
+    def __init__(self, name: str, about: str, labels: tuple[str, ...]) -> None:
+        self._name, self._about, self._labels = name, about, labels
+        self.count = Tally()
 
     def collect(self) -> Iterable[CounterMetricFamily]:
         """Return the counter."""
-        family = CounterMetricFamily(
-            "dockgate_actions",
-            "Decisions by action and effect; what could not be read has the action unread.",
-            labels=["action", "effect"],
-        )
+        family = CounterMetricFamily(self._name, self._about, labels=self._labels)
         for labels, count in sorted(self.count.items()):
-            family.add_metric(labels, count)
+            family.add_metric(labels, count, created=self.count.since[labels])
         yield family
 
 
@@ -88,11 +97,10 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self.decisions = Counter(
+        self.decisions = self._tallies(
             "dockgate_decisions",
             "Decisions by door, effect, reason and whether they were enforced.",
             ("door", "effect", "reason", "enforced"),
-            registry=self.registry,
         )
         self.seconds = Spans(
             "dockgate_decision_seconds",
@@ -104,11 +112,10 @@ class Metrics:
         self.in_flight = Gauge(
             "dockgate_in_flight", "Questions that are being answered.", registry=self.registry
         )
-        self.lookups = Counter(
+        self.lookups = self._tallies(
             "dockgate_lookups",
             "Questions to the daemon and the file system, by topic and outcome.",
             ("topic", "outcome"),
-            registry=self.registry,
         )
         self.passes = Counter(
             "dockgate_passes",
@@ -137,9 +144,12 @@ class Metrics:
             "stage",
             STAGE_BUCKETS,
         )
-        self.actions = Actions()
+        self.actions = self._tallies(
+            "dockgate_actions",
+            "Decisions by action and effect; what could not be read has the action unread.",
+            ("action", "effect"),
+        )
         self.registry.register(self.stages)
-        self.registry.register(self.actions)
         self._state()
 
     def _state(self) -> None:
@@ -204,15 +214,10 @@ class Metrics:
         """Let a listener say how many streams it has."""
         self._streams.append(count)
 
-    @lru_cache(maxsize=256)  # noqa: B019  one object for the life of the process
-    def decision(self, door: str, effect: str, reason: str, enforced: str) -> Counter:
-        """Return the counter of one way to decide; the library takes a lock to find it."""
-        return self.decisions.labels(door, effect, reason, enforced)
-
-    @lru_cache(maxsize=64)  # noqa: B019  as above
-    def lookup(self, topic: str, outcome: str) -> Counter:
-        """Return the counter of one way for a look-up to end."""
-        return self.lookups.labels(topic, outcome)
+    def _tallies(self, name: str, about: str, labels: tuple[str, ...]) -> Tallies:
+        found = Tallies(name, about, labels)
+        self.registry.register(found)
+        return found
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -277,13 +277,15 @@ class Runner:
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
         """Judge within the time; whatever goes wrong becomes the course's refusal.
 
-        INVARIANT: what waits for nobody is judged without a pause, and before
-        the first wait there is one ``asyncio.sleep(0)``, so that a door needs no
-        task up to there.
+        INVARIANT: what waits for nobody is judged without a pause, what waits
+        for one answer of the daemon waits for its future, and before any other
+        wait there is one ``asyncio.sleep(0)``, so that a door needs no task up to there.
         """
         try:
             inquiry = self._begin(course, entrance) if entrance.before is _nothing else None
-            if inquiry is None or inquiry.questions:
+            if inquiry is not None and self._asker.ready(inquiry):
+                await self._look_up_soon(inquiry)
+            elif inquiry is None or inquiry.questions:
                 await asyncio.sleep(0)
                 limit = self._deadlines.begin()
                 try:
@@ -324,6 +326,19 @@ class Runner:
             await self._asker.ask_all(inquiry)
             self._parts.metrics.stages.observe("lookup", perf_counter() - began)
 
+    async def _look_up_soon(self, inquiry: Inquiry) -> None:
+        """Ask one question over a connection that is there, and what it leaves open in a task.
+
+        Raises LookupFailedError, RefusedError, and TimeoutError.
+        """
+        began = perf_counter()
+        await self._asker.ask_soon(inquiry, self._deadlines)
+        if inquiry.questions:
+            await asyncio.sleep(0)
+            async with asyncio.timeout(self._judging_time - (perf_counter() - began)):
+                await self._asker.ask_all(inquiry)
+        self._parts.metrics.stages.observe("lookup", perf_counter() - began)
+
     def _judge(self, course: gate.Course, inquiry: Inquiry) -> None:
         """Let the policy speak, and say what is sent on if it allows."""
         began = perf_counter()
@@ -359,12 +374,11 @@ class Runner:
         return course.verdict()
 
     def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
-        door = course.raw.door.value
+        metrics, door, effect = self._parts.metrics, course.raw.door, verdict.effect
         enforced = "yes" if verdict.enforced else "no"
-        labels = (door, verdict.effect.value, verdict.reason.value, enforced)
-        self._parts.metrics.decision(*labels).inc()
-        self._parts.metrics.seconds.observe(door, seconds)
-        self._parts.metrics.actions.count[course.action or UNREAD, verdict.effect.value] += 1
+        metrics.decisions.count[door, effect, verdict.reason, enforced] += 1
+        metrics.seconds.observe(door, seconds)
+        metrics.actions.count[course.action or UNREAD, effect] += 1
         if verdict.effect is not Effect.ALLOW:
             log.info(
                 _EVENTS[verdict.effect],

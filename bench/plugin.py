@@ -223,11 +223,17 @@ async def _connection(path: Path, questions: list[bytes], count: int) -> list[fl
 
 
 async def _until(path: Path) -> None:
+    """Wait for a server that takes connections: a path is there a moment before that."""
     ended = time.monotonic() + READY
-    while not path.exists():  # noqa: ASYNC240  a look at a path of this machine
-        if time.monotonic() > ended:
-            raise SystemExit(f"{path} does not answer")
-        await asyncio.sleep(0.01)
+    while time.monotonic() < ended:
+        try:
+            _, writer = await asyncio.open_unix_connection(str(path))
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+    raise SystemExit(f"{path} does not answer")
 
 
 def _cpu(pid: int) -> float:

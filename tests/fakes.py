@@ -10,6 +10,7 @@ from typing import Any
 
 from authz.audit.chain import Kind
 from authz.audit.record import AuditRecord
+from authz.deadlines import Deadlines
 from authz.errors import AuditUnavailableError
 from authz.facts.questions import MISSING, Answer, Question, Topic
 from tests.builders import DAEMON
@@ -37,6 +38,26 @@ class ScriptedLookups:
 
     known: frozenset[Topic] = frozenset()
     """Topics that are answered at once."""
+    soon: frozenset[Topic] = frozenset()
+    """Topics that can be asked about without a task."""
+    gone: bool = False
+    """Whether that turns out to be wrong."""
+
+    def ready(self, question: Question) -> bool:
+        """Say what the script says."""
+        return question.topic in self.soon
+
+    async def answer_soon(self, question: Question, limits: Deadlines) -> Answer | None:
+        """Answer when the loop comes round, raise or hang."""
+        reply = asyncio.get_running_loop().create_future()
+        limits.watch(reply)
+        if question.topic not in self.hanging:
+            asyncio.get_running_loop().call_soon(reply.set_result, None)
+        try:
+            await reply
+        finally:
+            limits.end(reply)
+        return None if self.gone else await self.answer(question)
 
     def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
         """Answer what is known at once, as the script says."""

@@ -52,6 +52,23 @@ async def test_the_timer_is_set_again_after_a_pause():
             await waiting(deadlines, 9)
 
 
+async def test_what_is_awaited_without_a_task_ends_as_well():
+    """In its turn among the others; what has come in time is left alone."""
+    deadlines = Deadlines(SOON)
+    loop = asyncio.get_running_loop()
+    late, done, given_up = loop.create_future(), loop.create_future(), loop.create_future()
+    for each in (late, done, given_up):
+        deadlines.watch(each)
+    done.set_result(1)
+    deadlines.end(given_up)
+
+    with pytest.raises(TimeoutError):
+        await waiting(deadlines, 9)
+
+    assert isinstance(late.exception(), TimeoutError)
+    assert (done.result(), given_up.done(), len(deadlines._open)) == (1, False, 0)
+
+
 async def test_many_waits_take_one_timer():
     """That is what they share it for."""
     deadlines = Deadlines(SOON)

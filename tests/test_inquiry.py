@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from authz import gate
+from authz.deadlines import Deadlines
 from authz.facts.questions import MISSING, Question, Topic
 from authz.identity.identity import Identity
 from authz.inquiry import Asker
@@ -59,3 +60,32 @@ async def test_the_rest_is_asked(prepared, known):
     assert (inquiry.questions, set(inquiry.answers)) == ((), {INFO, IMAGE})
     assert b'dockgate_lookups_total{outcome="missing",topic="image"} 1.0' in metrics.text()
     assert set(lookups.asked) == ({IMAGE} if known else {INFO, IMAGE})
+
+
+async def test_one_question_is_asked_without_a_task_where_that_is_ready(prepared):
+    """It is counted as any other; where it was not ready after all it stays open."""
+    known, soon = frozenset({Topic.DAEMON}), frozenset({Topic.IMAGE})
+    lookups = ScriptedLookups({INFO: DAEMON}, known=known, soon=soon, gone=True)
+    metrics, limits = Metrics(), Deadlines(1)
+    asker = Asker(lookups, metrics)
+    inquiry = asker.begin(prepared)
+    assert asker.ready(inquiry)
+
+    await asker.ask_soon(inquiry, limits)
+    assert (inquiry.questions, metrics.lookups.count) == ((IMAGE,), {})
+
+    lookups.gone = False
+    await asker.ask_soon(inquiry, limits)
+    assert (inquiry.questions, inquiry.answers[IMAGE]) == ((), MISSING)
+    assert metrics.lookups.count == {("image", "missing"): 1}
+
+
+@pytest.mark.parametrize(
+    ("known", "soon"), [([], [Topic.DAEMON, Topic.IMAGE]), ([Topic.DAEMON], [])]
+)
+def test_several_questions_are_never_ready(prepared, known, soon):
+    """Nor is one without a connection."""
+    lookups = ScriptedLookups({INFO: DAEMON}, known=frozenset(known), soon=frozenset(soon))
+    asker = Asker(lookups, Metrics())
+
+    assert not asker.ready(asker.begin(prepared))

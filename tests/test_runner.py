@@ -98,9 +98,10 @@ def bench(policy):
         hanging=(),
         methods=(),
         allow_reads=False,
+        soon=(),
         **limits,
     ):
-        lookups = ScriptedLookups(script or {}, frozenset(hanging))
+        lookups = ScriptedLookups(script or {}, frozenset(hanging), soon=frozenset(soon))
         sink = sink or ScriptedSink()
         passes = Passes(b"k" * KEY_BYTES)
         parts = Parts(methods or (anonymous,), policy, lookups, passes, sink, mode)
@@ -375,6 +376,31 @@ async def test_a_lookup_that_fails_refuses(bench):
     assert "dockgate: failed: a look-up failed: GET /images: status 500" in verdict.message
     assert one.counted("lookups_total", topic="image", outcome="failed") == 1
     assert one.lookups.waiting == 0
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_what_is_asked_soon_may_raise_further_questions(bench, gone):
+    """They are asked in a task, as is what had no connection after all."""
+    one = bench(script=CHAIN, soon=[Topic.EXEC], mode=Mode.SHADOW)
+    one.lookups.gone = gone
+
+    verdict = await one.runner.decide(EXEC_START)
+
+    assert verdict.reason is Reason.NO_RULE
+    assert set(CHAIN) <= set(one.lookups.asked)
+    assert one.counted("stage_seconds_count", stage="lookup") == 1
+
+
+@pytest.mark.parametrize("hanging", [Topic.EXEC, Topic.CONTAINER])
+async def test_all_that_is_asked_shares_one_limit(bench, hanging):
+    """The first question, which takes no task, and those that it raises."""
+    one = bench(script=CHAIN, soon=[Topic.EXEC], hanging=[hanging], time_limit=0.2)
+    began = time.monotonic()
+
+    verdict = await one.runner.decide(EXEC_START)
+
+    assert time.monotonic() - began < runner.TIME_LIMIT
+    assert (verdict.reason, verdict.lets_through) == (Reason.TIMEOUT, False)
 
 
 async def test_a_lookup_that_hangs_is_not_waited_for(bench):

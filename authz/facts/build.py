@@ -6,10 +6,12 @@ modules that it calls.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, lru_cache
 
 from authz.docker.request import ApiRequest
-from authz.docker.routes import newest
+from authz.docker.routes import Operation, load_operations, newest
+from authz.docker.target import Version
 from authz.errors import Reason, RefusedError
 from authz.facts import memory
 from authz.facts.catalogue import TARGETED, obligatory
@@ -26,7 +28,7 @@ from authz.facts.images import (
     name_given,
     pull_facts,
 )
-from authz.facts.known import UNKNOWN, FactSettings, Key, Known
+from authz.facts.known import NOBODY, UNKNOWN, FactSettings, Key, Known
 from authz.facts.labels import check_labels
 from authz.facts.limits import changed_facts, resource_facts
 from authz.facts.logins import login_facts
@@ -91,38 +93,73 @@ def survey(
     Raises RefusedError like :func:`describe`: a request that will be refused
     asks for nothing more. Whoever asks again about the same request gives the same ``key``.
     """
-    known = Known(answers, identity, settings or _USUAL, key=key or Key())
-    facts = _walked(request, known)
-    return tuple(known.pending) or _complete(facts)
+    settings = settings or _USUAL
+    name = request.operation.name
+    if name in _alike() and not request.unknown_fields and not request.opaque:
+        same = _undescribed(name, request.version)
+        if len(same.facts) <= settings.max_facts:
+            return same
+    known = Known(answers, identity, settings, key=key or Key())
+    facts = _remembered(request, known) if name in memory.REMEMBERED else _told(request, known)
+    if known.pending:
+        return tuple(known.pending)
+    said = Facts(request.operation.action, facts, conditions(request, known))
+    return tuple(known.pending) or said
+
+
+@lru_cache(maxsize=512)
+def _undescribed(name: str, version: Version | None) -> Facts:
+    """Say what every request of an operation says, such as a list or a ping."""
+    request = ApiRequest(_alike()[name], version, {}, {})
+    return _complete(_walked(request, Known({}, NOBODY, _USUAL)))
+
+
+@cache
+def _alike() -> Mapping[str, Operation]:
+    """Return the operations whose facts and conditions follow from name and version alone."""
+    return {
+        operation.name: operation
+        for operation in load_operations()
+        if operation.object == "none" and operation.name not in _DESCRIBERS
+    }
 
 
 def _walked(request: ApiRequest, known: Known) -> Facts:
-    """Describe a request once; what it asks on the way is pending afterwards."""
-    if request.operation.name in memory.REMEMBERED:
-        facts = _made(request, known)
-    else:
-        facts = _distinct(_all(request, known), known.settings.max_facts)
+    """Describe a request once, whatever it asks on the way."""
+    facts = _distinct(_all(request, known), known.settings.max_facts)
     return Facts(request.operation.action, facts, conditions(request, known))
 
 
-def _made(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
-    """Describe what is made, or remember it. Labels make no facts, and are looked at each time."""
+def _told(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
+    """Describe a request; nothing is missing in it where nothing is pending afterwards."""
+    facts = _distinct(_all(request, known), known.settings.max_facts)
+    if not known.pending:
+        _check_complete(request.operation.action, facts)
+    return facts
+
+
+def _remembered(request: ApiRequest, known: Known) -> tuple[Fact, ...]:
+    """Do the same, or remember it. Labels make no facts, and are looked at each time."""
     check_labels(table(request.body or {}, "Labels"), "Labels")
     wanted = known.key.value = known.key.value or memory.key(request, known)
     facts = memory.recall(wanted, known)
     if facts is None:
-        facts = _distinct(_all(memory.essence(request), known), known.settings.max_facts)
+        facts = _told(memory.essence(request), known)
         memory.keep(wanted, known, facts)
     return facts
 
 
 def _complete(facts: Facts) -> Facts:
-    """Refuse a request that does not say what its action must say."""
-    missing = obligatory(facts.action) - {fact.kind for fact in facts.facts}
-    if missing:
-        problem = f"{facts.action} must say {', '.join(sorted(missing))}, and this request does not"
-        raise RefusedError(Reason.MISSING_FACT, problem)
+    _check_complete(facts.action, facts.facts)
     return facts
+
+
+def _check_complete(action: str, facts: tuple[Fact, ...]) -> None:
+    """Refuse a request that does not say what its action must say."""
+    missing = obligatory(action) - {fact.kind for fact in facts}
+    if missing:
+        problem = f"{action} must say {', '.join(sorted(missing))}, and this request does not"
+        raise RefusedError(Reason.MISSING_FACT, problem)
 
 
 def _distinct(facts: Iterator[Fact], most: int) -> tuple[Fact, ...]:
@@ -154,6 +191,7 @@ def _all(request: ApiRequest, known: Known) -> Iterator[Fact]:
 
 def _create(request: ApiRequest, known: Known) -> Iterator[Fact]:
     body = request.body or {}
+    check_labels(table(body, "Labels"), "Labels")
     for mount in tables(table(body, "HostConfig"), "Mounts"):
         check_labels(table(table(mount, "VolumeOptions"), "Labels"), "VolumeOptions.Labels")
     platform = request.parameter("platform")

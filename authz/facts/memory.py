@@ -66,7 +66,7 @@ def key(request: ApiRequest, known: Known) -> bytes:
         request.opaque,
         identity.subject,
         identity.tenant,
-        identity.proof.value,
+        str(identity.proof),
     )
     # Version 2 of the format has no references: equal bytes are equal values, of equal types.
     return sha256(marshal.dumps(parts, 2)).digest()

@@ -39,7 +39,7 @@ MOST_AT_ONCE = 256
 """Events in one piece of the stream. The daemon drops some for a reader that falls far behind."""
 
 _ID = re.compile("[0-9a-f]{64}")
-_KEPT = frozenset({Topic.CONTAINER, Topic.EXEC, Topic.NETWORK})
+KEPT = frozenset({Topic.CONTAINER, Topic.EXEC, Topic.NETWORK})
 _IDS = {Topic.CONTAINER: "Id", Topic.EXEC: "ID", Topic.NETWORK: "Id"}
 
 _HARMLESS = frozenset(
@@ -176,7 +176,7 @@ class Cache:
 
     def _keep(self, question: Question, answer: Answer, size: int) -> None:
         """Keep an answer by the id of its object, whatever it was asked by."""
-        if not isinstance(answer, Mapping) or question.topic not in _KEPT or size > LONGEST:
+        if not isinstance(answer, Mapping) or question.topic not in KEPT or size > LONGEST:
             return
         id_ = answer.get(_IDS[question.topic])
         if not isinstance(id_, str) or not _ID.fullmatch(id_) or not _lasts(question, answer):

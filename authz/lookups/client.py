@@ -16,6 +16,8 @@ from typing import Final, NamedTuple, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from authz.deadlines import Deadlines
+
 FINAL: Final = 200
 """The first status that is no interim one."""
 
@@ -55,9 +57,14 @@ class Line(asyncio.Protocol):
         self._asked = 0
         self.usable = True
 
-    async def ask(self, written: bytes, most: int) -> Reply:
-        """Send a request and return its answer. Raises BrokenAnswerError."""
+    async def ask(self, written: bytes, most: int, limits: Deadlines | None = None) -> Reply:
+        """Send a request and return its answer, within a limit if there is one.
+
+        It waits for one future and needs no task. Raises BrokenAnswerError, TimeoutError.
+        """
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        if limits is not None:
+            limits.watch(reply)
         self._reply = reply
         self._pieces.clear()
         self._room, self._heard = most + 1, False
@@ -68,6 +75,8 @@ class Line(asyncio.Protocol):
             return await reply
         finally:
             self._reply = None
+            if limits is not None:
+                limits.end(reply)
             if not reply.done() or reply.cancelled() or reply.exception() is not None:
                 self.close()
 
@@ -188,11 +197,36 @@ class Client:
                     if error.stale:
                         continue
                     raise
-                if line.usable:
-                    self._idle.append(line)
-                else:
-                    line.close()
+                self._keep(line)
                 return reply
+
+    @property
+    def ready(self) -> bool:
+        """Whether a connection is kept and free, as far as that can be told."""
+        return bool(self._idle) and not self._room.locked()
+
+    async def get_soon(
+        self, target: str, header: Callable[[], str], most: int, limits: Deadlines
+    ) -> Reply | None:
+        """Do what :meth:`get` does over a kept connection, without a task.
+
+        None where there is none, or it turns out to be closed. Raises
+        BrokenAnswerError, and TimeoutError by the limits.
+        """
+        line = self._kept()
+        if line is None:
+            return None
+        await self._room.acquire()  # at once: there is room
+        try:
+            reply = await line.ask(self._written(target, header()), most, limits)
+        except BrokenAnswerError as error:
+            if error.stale:
+                return None
+            raise
+        finally:
+            self._room.release()
+        self._keep(line)
+        return reply
 
     async def stream(self, target: str, header: Callable[[], str]) -> AsyncGenerator[bytes, None]:
         """Yield nothing once an answer begins, and then its pieces as they come, to its end.
@@ -237,6 +271,12 @@ class Client:
                 return line
             line.close()
         return None
+
+    def _keep(self, line: Line) -> None:
+        if line.usable:
+            self._idle.append(line)
+        else:
+            line.close()
 
     def _written(self, target: str, header: str) -> bytes:
         head = f"GET {target} HTTP/1.1\r\nHost: {self._name}\r\n{header}\r\n"

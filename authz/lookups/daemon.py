@@ -17,7 +17,7 @@ from typing import Any
 from authz.deadlines import Deadlines
 from authz.errors import ConfigurationError, LookupFailedError
 from authz.facts.questions import MISSING, Answer, Question, Topic
-from authz.lookups.client import BrokenAnswerError, Client
+from authz.lookups.client import BrokenAnswerError, Client, Reply
 from authz.lookups.lookup_pass import HEADER, Passes
 from authz.lookups.targets import METHOD, target
 
@@ -101,6 +101,26 @@ class DaemonLookups:
         finally:
             self._deadlines.end(limit)
 
+    def ready(self, question: Question) -> bool:
+        """Whether :meth:`answer_soon` may answer, and that without a task."""
+        return question.topic is not Topic.DAEMON and self._client.ready
+
+    async def answer_soon(self, question: Question, limits: Deadlines) -> Answer | None:
+        """Do what :meth:`answer` does over a connection that is kept; None where it was closed.
+
+        Raises LookupFailedError, and TimeoutError by the limits.
+        """
+        where = target(question)
+        try:
+            reply = await self._client.get_soon(
+                where, lambda: self._pass(where), MAX_ANSWER, limits
+            )
+        except BrokenAnswerError as error:
+            raise LookupFailedError(f"{METHOD} {where}: {error}") from error
+        if reply is None:
+            return None
+        return self._meant(where, reply, absent=question.topic in _OF_SWARM)[0]
+
     def at_hand(self, questions: tuple[Question, ...]) -> Mapping[Question, Answer]:
         """Return what the daemon is, where that is asked and while it is believed."""
         believed = _DAEMON in questions and self._daemon_until > self._clock()
@@ -136,9 +156,14 @@ class DaemonLookups:
     async def _ask(self, where: str, *, absent: bool = False) -> tuple[Answer, int]:
         """Put a question; ``absent`` says that a daemon without a swarm has no such object."""
         try:
-            status, body = await self._client.get(where, lambda: self._pass(where), MAX_ANSWER)
+            reply = await self._client.get(where, lambda: self._pass(where), MAX_ANSWER)
         except BrokenAnswerError as error:
             raise LookupFailedError(f"{METHOD} {where}: {error}") from error
+        return self._meant(where, reply, absent=absent)
+
+    def _meant(self, where: str, reply: Reply, *, absent: bool) -> tuple[Answer, int]:
+        """Say what the daemon means. Raises LookupFailedError."""
+        status, body = reply
         if len(body) > MAX_ANSWER:
             raise LookupFailedError(f"{METHOD} {where}: answer above {MAX_ANSWER} bytes")
         document = self._document(where, status, body)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
@@ -97,22 +98,6 @@ class Door(Protocol):
         """Answer where a defect of ours is in the way."""
 
 
-def eagerly(answering: Answering) -> Answer | Answering:
-    """Go as far as that is possible without a task.
-
-    INVARIANT: what has to wait says so first, by ``asyncio.sleep(0)``; a task
-    takes over there. (Since Python 3.12 a task can begin like this by itself.)
-    """
-    try:
-        waits_for = answering.send(None)
-    except StopIteration as done:
-        found: Answer = done.value
-        return found
-    if waits_for is not None:
-        raise RuntimeError("an answer waits without saying so first")
-    return answering
-
-
 class Connection(asyncio.Protocol):
     """Reads the calls of one peer, and answers them one after the other."""
 
@@ -125,7 +110,8 @@ class Connection(asyncio.Protocol):
         self._deaf = self._broken = self._full = self._held = False
         self._begin()
         self._begun = False
-        self.task: asyncio.Task[Answer] | None = None
+        self.busy: asyncio.Future[Any] | None = None
+        """What is waited for before there is an answer: a task, or a future that needs none."""
 
     # --- the parser says what it finds --------------------------------------------------------
 
@@ -214,7 +200,7 @@ class Connection(asyncio.Protocol):
         """Take no further call, and end behind what is being answered."""
         self._deaf = True
         self._calls.clear()
-        if self.task is None:
+        if self.busy is None:
             self._end()
 
     # --- one call after the other -------------------------------------------------------------
@@ -228,7 +214,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what can be answered; read no further while calls wait, so that they are few."""
-        while self._calls and self.task is None and not self._full:
+        while self._calls and self.busy is None and not self._full:
             self._take(self._calls.popleft())
         holds = bool(self._calls)
         transport = self._transport
@@ -244,19 +230,42 @@ class Connection(asyncio.Protocol):
             self._deaf = True
         try:
             found = self._door.answer(self, call)
-            if not isinstance(found, Answer):
-                found = eagerly(found)
         except Exception as error:  # noqa: BLE001  the daemon waits, and the door tells
             self._fail(error)
             return
         if isinstance(found, Answer):
             self._write(found)
-            return
-        self.task = asyncio.get_running_loop().create_task(found)
-        self.task.add_done_callback(self._answered)
+        else:
+            self._advance(found)
+
+    def _advance(self, answering: Answering) -> None:
+        """Go as far as that is possible without a task.
+
+        INVARIANT: what waits for a future and needs no task yields that; what
+        needs one says so first, by ``asyncio.sleep(0)``, and a task takes over there.
+        """
+        try:
+            waits_for: asyncio.Future[Any] | None = answering.send(None)
+        except StopIteration as done:
+            self._write(done.value)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  as above
+            self._fail(error)
+        else:
+            if waits_for is None:
+                self.busy = task = asyncio.get_running_loop().create_task(answering)
+                task.add_done_callback(self._answered)
+            else:
+                self.busy = waits_for
+                waits_for.add_done_callback(partial(self._resume, answering))
+
+    def _resume(self, answering: Answering, _awaited: asyncio.Future[Any]) -> None:
+        self.busy = None
+        self._advance(answering)
+        self._go_on()
+        self._leave()
 
     def _answered(self, task: asyncio.Task[Answer]) -> None:
-        self.task = None
+        self.busy = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             self._write(task.result())
@@ -292,7 +301,7 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Be forgotten once nobody is there and nothing is under way."""
-        if self._transport is None and self.task is None:
+        if self._transport is None and self.busy is None:
             self._end()
             self._door.leave(self)
 

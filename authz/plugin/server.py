@@ -69,11 +69,14 @@ class PluginServer:
             self._server.close()
         for connection in tuple(self._peers):
             connection.close()
-        busy = [connection.task for connection in self._peers if connection.task]
-        if busy:
-            _, late = await asyncio.wait(busy, timeout=SHUTDOWN_TIME)
-            for task in late:
-                task.cancel()
+        until = asyncio.get_running_loop().time() + SHUTDOWN_TIME
+        while busy := [connection.busy for connection in self._peers if connection.busy]:
+            left = until - asyncio.get_running_loop().time()
+            await asyncio.wait(busy, timeout=max(0.0, left))
+            if left <= 0:
+                break
+        for late in busy:
+            late.cancel()
         await asyncio.sleep(0)  # what was answered last is written now
 
     # --- what connections say -----------------------------------------------------------------

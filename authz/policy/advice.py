@@ -58,9 +58,9 @@ class _Roles:
         self._guards: set[str] = set()
         for entry in entries:
             if entry.type == "g":
-                self._given.setdefault(entry["member"].text, set()).add(entry["role"].text)
-            elif entry.type == "p" and entry["verdict"].text == Word.DENY:
-                self._guards.add(entry["subject"].text)
+                self._given.setdefault(entry.text("member"), set()).add(entry.text("role"))
+            elif entry.type == "p" and entry.text("verdict") == Word.DENY:
+                self._guards.add(entry.text("subject"))
         callers = [member for member in self._given if type_of(member) not in GROUPED]
         self._held = self._closure(callers)
         self._led_to = {role for roles in self._given.values() for role in roles}
@@ -75,7 +75,7 @@ class _Roles:
         """Return the first row of each role or pack that nobody holds and nothing leads to."""
         seen: set[str] = set()
         for row in rows:
-            subject = row["subject"].text
+            subject = row.text("subject")
             if type_of(subject) not in GROUPED or subject in seen:
                 continue
             seen.add(subject)
@@ -98,7 +98,7 @@ class _Roles:
 def _repeated(entries: Iterable[Entry]) -> Iterator[Problem]:
     first: dict[tuple[str, ...], Entry] = {}
     for entry in entries:
-        key = (entry.type, *(cell.text for cell in entry.cells))
+        key = (entry.type, *entry.texts)
         other = first.setdefault(key, entry)
         if other is not entry:
             yield entry.whole(f"the row says the same as {_place(other)}", "take one away")
@@ -110,15 +110,15 @@ def _overruled(rows: Sequence[Entry]) -> Iterator[Problem]:
     strength = {word.value: rank for rank, word in enumerate(Word)}
     strongest: dict[tuple[str, ...], Entry] = {}
     for row in rows:
-        key = tuple(cell.text for cell in row.cells[:-1])
+        key = row.texts[:-1]
         other = strongest.setdefault(key, row)
-        if strength[row["verdict"].text] < strength[other["verdict"].text]:
+        if strength[row.text("verdict")] < strength[other.text("verdict")]:
             strongest[key] = row
     for row in rows:
-        other = strongest[tuple(cell.text for cell in row.cells[:-1])]
-        if other["verdict"].text != row["verdict"].text:
+        other = strongest[row.texts[:-1]]
+        if other.text("verdict") != row.text("verdict"):
             message = (
-                f"the row never settles anything: {_place(other)} says {other['verdict'].text}"
+                f"the row never settles anything: {_place(other)} says {other.text('verdict')}"
             )
             yield row.problem("verdict", message, "take one away")
     drain(strongest)
@@ -126,38 +126,38 @@ def _overruled(rows: Sequence[Entry]) -> Iterator[Problem]:
 
 def _unreachable(row: Entry, today: date) -> Iterator[Problem]:
     """Find rows that no request can match any more, or that nothing can fill."""
-    until = condition_of(row["when"].text).until
+    until = condition_of(row.text("when")).until
     if until is not None and until < today:
         yield row.problem("when", f"the row ended on {until}", "take it away")
-    fact = row["fact"].text
-    kind = type_of(row["subject"].text)
+    fact = row.text("fact")
+    kind = type_of(row.text("subject"))
     if "{uid}" in fact and kind in CALLERS and kind != "user":
         message = f"{{uid}} is never filled for {kind}: subjects"
         yield row.problem("fact", message, "{name}")
-    if "{tenant}" in fact and row["domain"].text == NO_TENANT:
+    if "{tenant}" in fact and row.text("domain") == NO_TENANT:
         message = f'{{tenant}} is never filled in the domain "{NO_TENANT}", which has none'
         yield row.problem("fact", message)
 
 
 def _named_by_the_caller(row: Entry, words: Vocabulary) -> Iterator[Problem]:
     """Find conditions on what a client itself says of the thing it creates."""
-    keys = [key for key in condition_of(row["when"].text).keys if key.startswith(_CALLERS_WORDS)]
-    creates = any(action.endswith(".create") for action in words.actions(row["action"].text))
-    if keys and creates and row["verdict"].text in _GRANTS:
+    keys = [key for key in condition_of(row.text("when")).keys if key.startswith(_CALLERS_WORDS)]
+    creates = any(action.endswith(".create") for action in words.actions(row.text("action")))
+    if keys and creates and row.text("verdict") in _GRANTS:
         message = f"{', '.join(keys)} is what the caller says when something is created"
         yield row.problem("when", message, "name the action that the condition is meant for")
 
 
 def _anonymous(entry: Entry, column: str) -> Iterator[Problem]:
-    if entry[column].text == ANONYMOUS:
+    if entry.text(column) == ANONYMOUS:
         message = f"{ANONYMOUS} is everybody who can reach the plugin's socket"
         yield entry.problem(column, message)
 
 
 def _unguarded(row: Entry, roles: _Roles) -> Iterator[Problem]:
-    subject = row["subject"].text
-    fact = row["fact"].text
-    if row["verdict"].text != Word.ALLOW or "*" not in fact or roles.guarded(subject):
+    subject = row.text("subject")
+    fact = row.text("fact")
+    if row.text("verdict") != Word.ALLOW or "*" not in fact or roles.guarded(subject):
         return
     pattern = pattern_of(fact)
     wide = pattern.everything or any(

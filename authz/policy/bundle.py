@@ -221,16 +221,16 @@ class _Reading:
         """Check what only all files together can show."""
         given = [entry for entry in entries if entry.type == "g"]
         grouped = [entry for entry in entries if entry.type == "g2"]
-        subjects = {entry["subject"].text for entry in entries if entry.type == "p"}
-        members = {entry["member"].text for entry in given}
+        subjects = {entry.text("subject") for entry in entries if entry.type == "p"}
+        members = {entry.text("member") for entry in given}
         holders = subjects | members | self._fragments() | self.excused
         lost = any(file.problems and not file.entries for file in self.files)
         found = [] if lost else links.missing_roles(given, holders, self.packs)
         found += links.cycle_problems(
-            "role", [(e["member"].text, e["role"].text, e) for e in given]
+            "role", [(e.text("member"), e.text("role"), e) for e in given]
         )
         found += links.cycle_problems(
-            "group", [(e["action"].text, e["group"].text, e) for e in grouped]
+            "group", [(e.text("action"), e.text("group"), e) for e in grouped]
         )
         found += _repeated_ids(entries)
         if not subjects and not (self.alone and members) and not self._broken:

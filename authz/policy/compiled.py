@@ -8,6 +8,7 @@ below that by the kind of fact (``plan``) and by its value (``bucket``).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Final
@@ -37,9 +38,9 @@ class Engine:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._conditions: dict[str, Condition] = {}
-        fillings: dict[Key, dict[str, Filling]] = {}
+        fillings: dict[Key, dict[str, Filling]] = defaultdict(lambda: defaultdict(Filling))
         for order, row in enumerate(by_strength(rows)):
-            self._take(order, row, fillings.setdefault(_key(row), {}))
+            self._take(order, row, fillings[_key(row)])
         self._blocks: dict[Key, Block] = {}
         while fillings:
             key, kinds = fillings.popitem()
@@ -91,10 +92,14 @@ class Engine:
             self._conditions[when] = condition_of(when)
         pattern = pattern_of(row.fact)
         if pattern.everything:
-            kinds.setdefault(EVERYTHING, Filling()).everything(order, when, row)
+            kinds[EVERYTHING].everything(order, when, row)
+        if len(pattern.alternatives) == 1:
+            own = pattern.alternatives
+            kinds[own[0].kind].add(order, pattern, own, when, row)
+            return
         for kind in dict.fromkeys(each.kind for each in pattern.alternatives):
-            own = [each for each in pattern.alternatives if each.kind == kind]
-            kinds.setdefault(kind, Filling()).add(order, pattern, own, when, row)
+            several = [each for each in pattern.alternatives if each.kind == kind]
+            kinds[kind].add(order, pattern, several, when, row)
 
 
 def _outcome(plan: Plan, fact: Fact, holds: _Holds, asking: Asking) -> Outcome:

@@ -39,7 +39,7 @@ def covered(entries: Sequence[Entry], words: Vocabulary) -> Iterator[Problem]:
         for other in _stronger(row, index, holds):
             if _covers(other, row, words):
                 name = other.line.source.name
-                says = f"{name}:{other.line.number} says {other['verdict'].text}"
+                says = f"{name}:{other.line.number} says {other.text('verdict')}"
                 yield row.problem("fact", f"the row never settles anything: {says} to all of it")
                 break
 
@@ -48,11 +48,11 @@ def _taking(rows: Iterable[Entry]) -> Index:
     """Return the rows that take away in any case, by subject and kind."""
     found: dict[tuple[str, str], list[Entry]] = {}
     for row in rows:
-        if row["verdict"].text not in (Word.NEVER, Word.DENY) or row["when"].text != ANYTHING:
+        if row.text("verdict") not in (Word.NEVER, Word.DENY) or row.text("when") != ANYTHING:
             continue
-        pattern = pattern_of(row["fact"].text)
+        pattern = pattern_of(row.text("fact"))
         for kind in pattern.kinds or (EVERYTHING,):
-            found.setdefault((row["subject"].text, kind), []).append(row)
+            found.setdefault((row.text("subject"), kind), []).append(row)
     return found
 
 
@@ -60,18 +60,18 @@ def _held(entries: Iterable[Entry]) -> Mapping[str, set[str]]:
     """Return what each name leads to in every tenant, in one step."""
     found: dict[str, set[str]] = {}
     for entry in entries:
-        if entry.type == "g" and entry["domain"].text == ANYBODY:
-            found.setdefault(entry["member"].text, set()).add(entry["role"].text)
+        if entry.type == "g" and entry.text("domain") == ANYBODY:
+            found.setdefault(entry.text("member"), set()).add(entry.text("role"))
     return found
 
 
 def _stronger(row: Entry, index: Index, holds: Mapping[str, set[str]]) -> Iterator[Entry]:
     """Return rows of a stronger word that reach everybody whom this one reaches."""
-    kinds = [*pattern_of(row["fact"].text).kinds, EVERYTHING]
-    for subject in _closure(row["subject"].text, holds):
+    kinds = [*pattern_of(row.text("fact")).kinds, EVERYTHING]
+    for subject in _closure(row.text("subject"), holds):
         for kind in kinds:
             for other in index.get((subject, kind), ())[:CROWD]:
-                if _STRENGTH[other["verdict"].text] < _STRENGTH[row["verdict"].text]:
+                if _STRENGTH[other.text("verdict")] < _STRENGTH[row.text("verdict")]:
                     yield other
 
 
@@ -85,15 +85,15 @@ def _closure(subject: str, holds: Mapping[str, set[str]]) -> list[str]:
 
 
 def _covers(other: Entry, row: Entry, words: Vocabulary) -> bool:
-    same = [cell.text for cell in other.cells[:-1]] == [cell.text for cell in row.cells[:-1]]
-    wide = other["domain"].text in (ANYBODY, row["domain"].text)
+    same = other.texts[:-1] == row.texts[:-1]
+    wide = other.text("domain") in (ANYBODY, row.text("domain"))
     if same or not wide:
         return False
-    if other["action"].text != ANYTHING:
-        actions = words.actions(row["action"].text)
-        if not actions or not actions <= words.actions(other["action"].text):
+    if other.text("action") != ANYTHING:
+        actions = words.actions(row.text("action"))
+        if not actions or not actions <= words.actions(other.text("action")):
             return False
-    return _wider(pattern_of(other["fact"].text), pattern_of(row["fact"].text))
+    return _wider(pattern_of(other.text("fact")), pattern_of(row.text("fact")))
 
 
 def _wider(other: Pattern, pattern: Pattern) -> bool:

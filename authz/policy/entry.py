@@ -60,9 +60,12 @@ def sealed(entries: Iterable[Entry]) -> Entries:
     rows with the same match and condition the stronger hides the other, unless
     one gives and the other takes away: in doubt only the second counts.
     """
+    ordered = sorted(entries, key=_order)
+    if len(ordered) <= 1:
+        return tuple(ordered)
     kept: list[Entry] = []
     seen = set()
-    for entry in sorted(entries, key=_order):
+    for entry in ordered:
         _, match, when, row = entry
         key = (match, when, row.word in TAKING)
         if key in seen:

@@ -45,17 +45,17 @@ class Group:
 
 def link_of(entry: Entry) -> Link:
     """Return a ``g`` row as a value."""
-    return Link(entry["member"].text, entry["role"].text, entry["domain"].text, entry.location)
+    return Link(entry.text("member"), entry.text("role"), entry.text("domain"), entry.location)
 
 
 def group_of(entry: Entry) -> Group:
     """Return a ``g2`` row as a value."""
-    return Group(entry["action"].text, entry["group"].text, entry.location)
+    return Group(entry.text("action"), entry.text("group"), entry.location)
 
 
 def domain_problem(entry: Entry) -> Problem | None:
     """Check the domain column of a ``p`` or ``g`` row: ``*`` or one tenant."""
-    domain = entry["domain"].text
+    domain = entry.text("domain")
     if domain == ANYBODY or _TENANT.fullmatch(domain):
         return None
     message = f'domain is "{domain}"; expected * or the name of one tenant'
@@ -65,7 +65,7 @@ def domain_problem(entry: Entry) -> Problem | None:
 def link_problems(entry: Entry) -> list[Problem]:
     """Check what one ``g`` row says, alone."""
     found = []
-    member, role = entry["member"].text, entry["role"].text
+    member, role = entry.text("member"), entry.text("role")
     if member == ANYBODY:
         message = "* cannot hold a role; a row for everybody has the subject *"
         found.append(entry.problem("member", message))
@@ -88,7 +88,7 @@ def group_problems(
     adds nothing.
     """
     found = []
-    action, group = entry["action"].text, entry["group"].text
+    action, group = entry.text("action"), entry.text("group")
     if action not in known:
         message = f'"{action}" is neither an action nor a group of actions'
         found.append(entry.problem("action", message, nearest(action, known)))
@@ -127,7 +127,7 @@ def missing_roles(
     """
     found = []
     for entry in entries:
-        role = entry["role"].text
+        role = entry.text("role")
         if role in holders or fault_of(role, GROUPED):
             continue
         name = role.partition(":")[2]
@@ -141,11 +141,15 @@ def missing_roles(
     return found
 
 
-def _cycle(edges: Iterable[tuple[str, str]]) -> list[str]:
-    """Return one cycle, from member to group, its first name repeated at the end; else nothing."""
+def _cycle(edges: Collection[tuple[str, str]]) -> list[str]:
+    """Return one cycle, from member to group, its first name repeated at the end; else nothing.
+
+    Whoever is no group himself, as nearly all members are not, is part of none.
+    """
     graph: TopologicalSorter[str] = TopologicalSorter()
+    groups = {group for _, group in edges}
     for member, group in edges:
-        graph.add(group, member)
+        graph.add(group, *([member] if member in groups else []))
     try:
         graph.prepare()
     except CycleError as error:

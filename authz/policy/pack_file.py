@@ -63,17 +63,17 @@ def place_problems(entry: Entry) -> list[Problem]:
 
 def _pack_link(entry: Entry, pack: str) -> list[Problem]:
     found = []
-    if entry["member"].text != f"pack:{pack}":
+    if entry.text("member") != f"pack:{pack}":
         message = f'a pack links only itself; expected "pack:{pack}"'
         found.append(entry.problem("member", message, f"pack:{pack}"))
-    if type_of(entry["role"].text) != "pack":
-        message = f'a pack leads only to packs; "{entry["role"].text}" is none'
+    if type_of(entry.text("role")) != "pack":
+        message = f'a pack leads only to packs; "{entry.text("role")}" is none'
         found.append(entry.problem("role", message))
     return found
 
 
 def _pack_row(entry: Entry, pack: str) -> list[Problem]:
-    word, subject = entry["verdict"].text, entry["subject"].text
+    word, subject = entry.text("verdict"), entry.text("subject")
     if word == Word.ALLOW and pack != CORE:
         return [entry.problem("verdict", f'a pack takes away; only "{CORE}" may allow', "deny")]
     if word == Word.EXCEPT:
@@ -90,7 +90,7 @@ def _pack_row(entry: Entry, pack: str) -> list[Problem]:
 
 def _site_row(entry: Entry) -> list[Problem]:
     """Keep a pack's rows in its own file, so that it is the same wherever it is attached."""
-    subject = entry["subject"].text
+    subject = entry.text("subject")
     name = subject.partition(":")[2]
     if type_of(subject) != "pack" or not PACK_NAME.fullmatch(name):
         return []

@@ -25,7 +25,7 @@ from authz.policy.vocabulary import ANYTHING, Vocabulary
 _WORDS = tuple(word.value for word in Word)
 _GRANTS = (Word.ALLOW, Word.EXCEPT)
 _TARGET = "target."
-KEPT = 8192
+KEPT = 32768
 """Columns that are not parsed again."""
 MAX_NAMED = 6
 """Actions that a suggestion names."""
@@ -45,7 +45,7 @@ def row_problems(entry: Entry, words: Vocabulary) -> list[Problem]:
 
 def row_of(entry: Entry) -> Row:
     """Return a row without mistakes as a value."""
-    subject, domain, action, fact, when, verdict = (cell.text for cell in entry.cells)
+    subject, domain, action, fact, when, verdict = entry.texts
     return Row(
         subject=subject,
         domain=domain,
@@ -79,13 +79,13 @@ def forget_columns() -> None:
 
 
 def _subject_problems(entry: Entry) -> list[Problem]:
-    subject = entry["subject"].text
+    subject = entry.text("subject")
     fault = None if subject == ANYBODY else fault_of(subject)
     return [entry.problem("subject", *fault)] if fault else []
 
 
 def _action_problems(entry: Entry, words: Vocabulary) -> list[Problem]:
-    action = entry["action"].text
+    action = entry.text("action")
     if action == ANYTHING or action in words.known or action in words.excused:
         return []
     message = f'action is "{action}"; expected *, an action or a group of actions'
@@ -93,7 +93,7 @@ def _action_problems(entry: Entry, words: Vocabulary) -> list[Problem]:
 
 
 def _verdict_problems(entry: Entry) -> list[Problem]:
-    word = entry["verdict"].text
+    word = entry.text("verdict")
     if word not in _WORDS:
         message = f'verdict is "{word}"; expected {listed(_WORDS)}'
         return [entry.problem("verdict", message, nearest(word, _WORDS))]
@@ -103,10 +103,10 @@ def _verdict_problems(entry: Entry) -> list[Problem]:
 def _exception_problems(entry: Entry) -> list[Problem]:
     """Insist that an exception, which outweighs deny rows, is narrow and says why."""
     found = []
-    if entry["action"].text == ANYTHING:
+    if entry.text("action") == ANYTHING:
         message = "an exception names its actions; * would outweigh every deny row"
         found.append(entry.problem("action", message))
-    if entry["fact"].text == "**":
+    if entry.text("fact") == "**":
         message = "an exception names its facts; ** would outweigh every deny row"
         found.append(entry.problem("fact", message))
     if not entry.note.message:
@@ -116,11 +116,11 @@ def _exception_problems(entry: Entry) -> list[Problem]:
 
 
 def _fact_problems(entry: Entry, words: Vocabulary) -> list[Problem]:
-    cell = entry["fact"]
+    text = entry.text("fact")
     try:
-        pattern = pattern_of(cell.text)
+        pattern = pattern_of(text)
     except PatternError as error:
-        rest = cell.text[error.offset :].partition("|")[0]
+        cell, rest = entry["fact"], text[error.offset :].partition("|")[0]
         return [
             entry.line.problem(
                 cell.column + error.offset, len(rest), error.message, error.suggestion
@@ -133,9 +133,9 @@ def _fact_problems(entry: Entry, words: Vocabulary) -> list[Problem]:
 
 
 def _negation_problems(entry: Entry, pattern: Pattern) -> list[Problem]:
-    cell = entry["fact"]
-    if not pattern.negated or entry["verdict"].text not in _GRANTS:
+    if not pattern.negated or entry.text("verdict") not in _GRANTS:
         return []
+    cell = entry["fact"]
     message = "'!' stands in deny and never rows only: nobody can say what else it would allow"
     column = cell.column + cell.text.index("!")
     return [entry.line.problem(column, 1, message, "write out the values that are meant")]
@@ -145,13 +145,16 @@ def _alternative_problems(
     entry: Entry, words: Vocabulary, alternative: Alternative
 ) -> list[Problem]:
     """Check kind and value of one alternative, and whether the action can yield it at all."""
-    kind, text = alternative.kind, alternative.text
+    kind, text, action = alternative.kind, alternative.text, entry.text("action")
+    yielded = _yielded(action, kind, words)
+    fault = catalogue().pattern_problem(kind.removeprefix(_TARGET), text)
+    if yielded and not fault:
+        return []
     column, width = entry["fact"].column + alternative.offset, len(text)
     found = []
-    if not _yielded(entry["action"].text, kind, words):
-        message = f'no request of "{entry["action"].text}" yields "{kind}" facts'
+    if not yielded:
+        message = f'no request of "{action}" yields "{kind}" facts'
         found.append(entry.line.problem(column, width, message, _yielding(kind)))
-    fault = catalogue().pattern_problem(kind.removeprefix(_TARGET), text)
     if fault:
         found.append(entry.line.problem(column, width, *fault))
     return found
@@ -169,9 +172,12 @@ def _yielding(kind: str) -> str:
 
 
 def _condition_problems(entry: Entry) -> list[Problem]:
-    cell, word = entry["when"], entry["verdict"].text
+    text, word = entry.text("when"), entry.text("verdict")
+    if text == ANYTHING and word != Word.EXCEPT:
+        return []
+    cell = entry["when"]
     try:
-        condition = condition_of(cell.text)
+        condition = condition_of(text)
     except ConditionError as error:
         rest = cell.text[error.offset :].partition(" & ")[0]
         column = cell.column + error.offset

@@ -60,16 +60,32 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row as written: its type, its fields in order, and what was said above it."""
+    """One row as written: its type, its fields in order, and what was said above it.
+
+    Where a field stands is found out when somebody wants to show it.
+    """
 
     type: str
-    cells: tuple[Cell, ...]
+    texts: tuple[str, ...]
     line: Line
     note: Note = NOTHING
+
+    def text(self, name: str) -> str:
+        """Return what stands in a column."""
+        return self.texts[_PLACES[self.type][name]]
 
     def __getitem__(self, name: str) -> Cell:
         """Return the field of a column."""
         return self.cells[_PLACES[self.type][name]]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The fields, with their columns."""
+        _, *fields = _fields(self.line)
+        return tuple(
+            Cell(name, cell.text, cell.column)
+            for name, cell in zip(COLUMNS[self.type], fields, strict=True)
+        )
 
     @property
     def location(self) -> Location:
@@ -148,20 +164,15 @@ def _plain_entry(line: Line, comments: Sequence[str]) -> Entry | None:
     """Read a row in which nothing can be misread, as nearly all are."""
     text = line.text
     parts = text.split(",")
-    kind = parts[0].strip(_BLANK)
+    kind = intern(parts[0].strip(_BLANK))
     names = COLUMNS.get(kind)
     if names is None or len(parts) != len(names) + 1 or _ODD.search(text) or not text.isprintable():
         return None
-    cells = []
-    start = len(parts[0]) + 1
-    for name, part in zip(names, parts[1:], strict=True):
-        stripped = part.strip(_BLANK)
-        if not stripped:
-            return None
-        # The same few subjects, actions and words come in all rows: one text each is enough.
-        cells.append(Cell(name, intern(stripped), start + part.index(stripped) + 1))
-        start += len(part) + 1
-    return Entry(kind, tuple(cells), line, read_note(comments) if comments else NOTHING)
+    # The same few subjects, actions and words come in all rows: one text each is enough.
+    texts = tuple([intern(part.strip(_BLANK)) for part in parts[1:]])
+    if "" in texts:
+        return None
+    return Entry(kind, texts, line, read_note(comments) if comments else NOTHING)
 
 
 def _checked_entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]:
@@ -178,7 +189,8 @@ def _checked_entry(line: Line, comments: Sequence[str]) -> Entry | list[Problem]
         Cell(name, cell.text, cell.column) for name, cell in zip(names, fields, strict=True)
     )
     empty = [line.problem(c.column, 1, f"{c.name} is empty", "*") for c in cells if not c.text]
-    return empty or Entry(kind.text, cells, line, read_note(comments))
+    texts = tuple(cell.text for cell in cells)
+    return empty or Entry(kind.text, texts, line, read_note(comments))
 
 
 def _misreadings(line: Line, cells: Iterable[Cell]) -> list[Problem]:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from authz.docker.routes import newest
+from authz.docker.field_table import Struct, structures
+from authz.docker.routes import load_operations, newest
 from authz.errors import Reason, RefusedError
-from authz.facts.build import describe
+from authz.facts.build import describe, survey
 from authz.facts.known import FactSettings
 from authz.facts.questions import MISSING, Question, Topic
 from tests.builders import (
@@ -54,6 +55,35 @@ def test_what_could_not_be_read_is_said():
         "on:new",
         "image.name:unknown",
     ]
+
+
+@pytest.mark.parametrize("operation", load_operations(), ids=lambda row: row.name)
+def test_what_is_alike_says_what_describing_it_says(operation):
+    """A list is not described anew each time; what has something to say of itself is."""
+    described = structures().get(f"query:{operation.name}", Struct()).fields
+    path = {"id": "web", "name": "web"}
+    for version in (None, (1, 30), (1, 45), (1, 99)):
+        for query in ({}, dict.fromkeys(described, ("1",))):
+            request = an_api_request(operation, version=version, query=query, path=path)
+            found = refusal_or(survey, request)
+
+            assert isinstance(found, tuple) or found == refusal_or(describe, request)
+
+
+def refusal_or(say, request):
+    """Return what comes out: facts, questions, or the words of a refusal."""
+    try:
+        return say(request, ALICE, {})
+    except RefusedError as refused:
+        return str(refused)
+
+
+def test_what_is_alike_is_bounded_as_well():
+    """The setting holds for a list, too."""
+    with pytest.raises(RefusedError) as refused:
+        survey(a_call("ContainerList"), ALICE, {}, FactSettings(max_facts=0))
+
+    assert refused.value.reason is Reason.TOO_MANY_FACTS
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from authz.docker.canonical import canonical
 from authz.errors import Reason, RefusedError
 from authz.facts import build, memory
-from authz.facts.build import describe, survey
+from authz.facts.build import survey
 from authz.facts.known import FactSettings, Key
 from authz.facts.memory import essence
 from authz.facts.questions import MISSING, Question, Topic
@@ -100,7 +100,7 @@ def test_another_request_is_described_anew(described, body, target, who, answers
 def test_other_settings_describe_anew(described):
     """They say which paths are protected, and by which labels objects are owned."""
     for chosen in (FactSettings(), FactSettings()):
-        describe(read(a_create()), ALICE, ANSWERS, chosen)
+        survey(read(a_create()), ALICE, ANSWERS, chosen)
 
     assert len(described) == 2
 
@@ -109,7 +109,7 @@ def test_where_a_path_leads_is_compared(described):
     """Each look at the file system gives an answer of its own."""
     body = a_create(Binds=["/srv/x:/x"])
     for leads in ("/srv/x", "/srv/x", "/etc"):
-        facts = describe(
+        facts = survey(
             read(body), ALICE, {**ANSWERS, Question(Topic.PATH, "/srv/x"): {"path": leads}}
         )
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from authz.deadlines import Deadlines
 from authz.errors import LookupFailedError
-from authz.facts.questions import Question, Topic
+from authz.facts.questions import MISSING, Question, Topic
 from authz.lookups.answers import Lookups
+from authz.lookups.cache import Cache
 from authz.lookups.daemon import DaemonLookups
 from authz.lookups.lookup_pass import Passes, load_key
 from authz.lookups.paths import PathLookups
@@ -84,3 +86,30 @@ async def test_what_the_daemon_said_of_itself_is_at_hand(lookups):
         await lookups.answer(question)
 
     assert lookups.at_hand(both) == {both[0]: {"Id": "4b"}}
+
+
+async def test_a_kept_connection_is_ready_for_what_only_the_daemon_knows(tmp_path):
+    """Not for a path, nor for what is kept."""
+    container, image = Question(Topic.CONTAINER, "x"), Question(Topic.IMAGE, "x")
+    cached = Cache(asked := kept(tmp_path))
+    for both, ready in (
+        (Lookups(asked, PathLookups(host_root=Path("/"))), {container, image}),
+        (Lookups(asked, PathLookups(host_root=Path("/")), cached), {image}),
+    ):
+        asking = (container, image, Question(Topic.PATH, "/etc"), Question(Topic.DAEMON, ""))
+
+        assert {question for question in asking if both.ready(question)} == ready
+        assert await both.answer_soon(image, Deadlines(1)) is MISSING
+
+
+def kept(tmp_path):
+    """Return a daemon that has nothing, over a connection that is always there."""
+
+    class Daemon(DaemonLookups):
+        def ready(self, question):
+            return question.topic is not Topic.DAEMON
+
+        async def answer_soon(self, _question, _limits):
+            return MISSING
+
+    return Daemon(f"unix://{tmp_path}/docker.sock", Passes(load_key(None)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 import trustme
 
+from authz.deadlines import Deadlines
 from authz.errors import ConfigurationError, LookupFailedError
 from authz.facts.questions import MISSING, Question, Topic
 from authz.lookups import daemon
@@ -625,3 +626,55 @@ async def test_what_the_daemon_is_stands_at_hand_while_it_is_believed(start):
     assert lookups.at_hand((WEB,)) == {}
     now = DAEMON_LASTS
     assert lookups.at_hand((INFO,)) == {}
+
+
+async def test_a_kept_connection_answers_without_a_task(start):
+    """What it says means the same; each question has a pass of its own."""
+    scripted, lookups = await start(says(200, {"Id": "1"}), says(404, {"message": "none"}))
+    limits = Deadlines(1)
+    assert not lookups.ready(WEB)
+    assert await lookups.answer_soon(WEB, limits) is None
+    await lookups.answer(WEB)
+
+    assert lookups.ready(WEB)
+    assert not lookups.ready(INFO)
+    assert await lookups.answer_soon(WEB, limits) is MISSING
+    assert lookups.ready(WEB)
+    assert scripted.connections == 1
+    assert len({scripted.headers(number)[HEADER] for number in (0, 1)}) == 2
+    assert not limits._open
+
+
+async def test_a_kept_connection_that_was_closed_gives_no_answer(start):
+    """Whoever asks does so again, with a new one."""
+    scripted, lookups = await start(says(200, {"Id": "1"}), END, says(200, {"Id": "2"}))
+    await lookups.answer(WEB)
+
+    assert await lookups.answer_soon(WEB, Deadlines(1)) is None
+    assert not lookups.ready(WEB)
+    assert await lookups.answer(WEB) == {"Id": "2"}
+    assert scripted.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [(b"nonsense\r\n\r\n", "no HTTP"), (says(500, {"message": "x"}), "status 500")],
+)
+async def test_a_failure_over_a_kept_connection_is_one(start, said, problem):
+    """As over any other."""
+    _, lookups = await start(says(200, {"Id": "1"}), said)
+    await lookups.answer(WEB)
+
+    with pytest.raises(LookupFailedError, match=problem):
+        await lookups.answer_soon(WEB, Deadlines(1))
+
+
+async def test_a_kept_connection_is_not_waited_for_too_long(start):
+    """It is closed then, as its answer may still come."""
+    _, lookups = await start(says(200, {"Id": "1"}), HANG)
+    await lookups.answer(WEB)
+
+    with pytest.raises(TimeoutError):
+        await lookups.answer_soon(WEB, Deadlines(0.05))
+
+    assert not lookups.ready(WEB)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 
 from authz.plugin import connection as module
-from authz.plugin.connection import MOST_HEAD, Answer, Call, Connection, answer, eagerly
+from authz.plugin.connection import MOST_HEAD, Call, Connection, answer
 
 PING = b"POST /ping HTTP/1.1\r\nHost: \r\nContent-Length: 2\r\n\r\n{}"
 
@@ -49,6 +49,7 @@ class Room:
     def __init__(self):
         self.calls: list[Call] = []
         self.go = asyncio.Event()
+        self.reply = asyncio.get_running_loop().create_future()
         self.left = 0
         self.most = 10
 
@@ -68,6 +69,10 @@ class Room:
         self.calls.append(call)
         if call.path == "/slow":
             return self.later(call)
+        if call.path == "/asked":
+            return self.asked(call)
+        if call.path == "/quick":
+            return self.quick(call)
         if call.path == "/broken":
             raise ZeroDivisionError
         return answer(call.path.encode(), last=call.path == "/last")
@@ -78,6 +83,19 @@ class Room:
         await self.go.wait()
         if call.document == b"!!":
             raise ZeroDivisionError
+        return answer(call.path.encode())
+
+    async def asked(self, call):
+        """Answer when somebody else does; after that, for a long document, when told to."""
+        found = await self.reply
+        if len(call.document) > len("{}"):
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1):  # needs a task
+                await self.go.wait()
+        return answer(found)
+
+    async def quick(self, call):
+        """Answer without waiting."""
         return answer(call.path.encode())
 
     def failed(self, error):
@@ -275,31 +293,77 @@ async def test_a_task_that_is_cancelled_is_a_defect(line):
     connection, transport, _ = line
     connection.data_received(call("/slow"))
 
-    connection.task.cancel()
+    connection.busy.cancel()
     await asyncio.sleep(0.01)
 
     assert bodies(transport) == [b"CancelledError"]
 
 
-async def test_what_waits_without_saying_so_is_a_defect():
-    """It could not be handed to a task, where it may have a time limit."""
+async def test_what_does_not_wait_is_answered_at_once(line):
+    """A coroutine as well."""
+    connection, transport, _ = line
 
-    async def waits():
-        await asyncio.get_running_loop().create_future()
+    connection.data_received(call("/quick"))
 
-    with pytest.raises(RuntimeError, match="without saying so"):
-        eagerly(waits())
+    assert bodies(transport) == [b"/quick"]
+    assert connection.busy is None
 
 
-async def test_what_does_not_wait_is_answered_without_a_task():
-    """What does goes on in one."""
+async def test_what_waits_for_somebody_else_takes_no_task(line):
+    """The calls behind it are answered after it, in their order."""
+    connection, transport, room = line
+    tasks = asyncio.all_tasks()
+    connection.data_received(call("/asked") + call("/b"))
+    assert (connection.busy, asyncio.all_tasks(), bodies(transport)) == (room.reply, tasks, [])
 
-    async def quick():
-        return Answer(b"x")
+    room.reply.set_result(b"found")
+    await asyncio.sleep(0.01)
 
-    async def slow():
-        await asyncio.sleep(0)
-        return Answer(b"y")
+    assert bodies(transport) == [b"found", b"/b"]
+    assert transport.did == ["pause", "resume"]
 
-    assert eagerly(quick()) == Answer(b"x")
-    assert await asyncio.create_task(eagerly(slow())) == Answer(b"y")
+
+async def test_what_waits_twice_may_go_on_in_a_task(line):
+    """Where it says so, and not before."""
+    connection, transport, room = line
+    connection.data_received(call("/asked", b"long"))
+    room.reply.set_result(b"found")
+    await asyncio.sleep(0.01)
+    assert (isinstance(connection.busy, asyncio.Task), bodies(transport)) == (True, [])
+
+    room.go.set()
+    await asyncio.sleep(0.01)
+
+    assert bodies(transport) == [b"found"]
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        (lambda reply: reply.set_exception(ZeroDivisionError()), b"ZeroDivisionError"),
+        (lambda reply: reply.cancel(), b"CancelledError"),
+    ],
+)
+async def test_what_somebody_else_breaks_is_a_defect(line, end, said):
+    """The peer still gets an answer, the last one."""
+    connection, transport, room = line
+    connection.data_received(call("/asked"))
+
+    end(room.reply)
+    await asyncio.sleep(0.01)
+
+    assert bodies(transport) == [said]
+    assert transport.did[-1] == "close"
+
+
+async def test_who_leaves_while_somebody_else_is_asked_is_forgotten_after_it(line):
+    """The record is written; the answer has nowhere to go."""
+    connection, transport, room = line
+    connection.data_received(call("/asked"))
+    connection.connection_lost(None)
+    assert room.left == 0
+
+    room.reply.set_result(b"found")
+    await asyncio.sleep(0.01)
+
+    assert (room.left, bodies(transport)) == (1, [])

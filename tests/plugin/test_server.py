@@ -32,6 +32,7 @@ from authz.plugin.socket import listen
 from authz.policy.current import CurrentPolicy
 from authz.runner import Parts, Runner
 from authz.shipped import shipped
+from tests.builders import DAEMON
 from tests.fakes import ScriptedLookups, ScriptedSink
 
 PING = {"RequestMethod": "GET", "RequestUri": "/_ping"}
@@ -615,6 +616,33 @@ def test_what_is_being_answered_is_finished(tmp_path, policy):
         assert ends(idle)
     plugin.stop()
     assert not plugin.path.exists()
+
+
+def test_who_is_being_looked_up_is_finished_as_well(tmp_path, policy):
+    """There is no task that could be waited for, but an answer of the daemon."""
+    asked = threading.Event()
+
+    class Slow(ScriptedLookups):
+        async def answer_soon(self, question, limits):
+            asked.set()
+            loop = asyncio.get_running_loop()
+            loop.call_later(QUICK, (reply := loop.create_future()).set_result, None)
+            await reply
+            return await super().answer_soon(question, limits)
+
+    plugin = Served(tmp_path / "dockgate.sock", policy)
+    plugin.lookups = Slow(known=frozenset({Topic.DAEMON}), soon=frozenset({Topic.IMAGE}))
+    plugin.lookups.script = {Question(Topic.DAEMON, ""): DAEMON}
+    plugin.start()
+    with plugin.connect() as busy:
+        busy.sendall(call(REQUEST, json.dumps(a_question("POST", CREATE, GOOD)).encode()))
+        assert asked.wait(5)
+        plugin.ask_to_stop()
+
+        assert "Allow" in decoded(answer_on(busy))
+        assert ends(busy)
+    plugin.stop()
+    assert len(plugin.sink.records) == 1
 
 
 # --- what a plugin must deny ---------------------------------------------------------------------
