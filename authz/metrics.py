@@ -131,6 +131,12 @@ class Metrics:
             "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
         )
 
+        self.entries = Counter(
+            "dockgate_list_entries",
+            "Objects in answers that are filtered, by what became of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.stages = Spans(
             "dockgate_stage_seconds",
             "Time of each stage of a decision; without look-ups there is no such stage.",
