@@ -22,8 +22,9 @@ from authz import gate
 from authz.audit.record import Mode
 from authz.errors import LookupFailedError, RefusedError
 from authz.facts.facts import Facts
+from authz.facts.known import UNKNOWN
 from authz.facts.listings import LABEL, Sighting
-from authz.facts.questions import MISSING, Answer, Question
+from authz.facts.questions import Answer, Question
 from authz.identity.identity import Identity
 from authz.inquiry import MOST_ROUNDS, Asker, Inquiry
 from authz.metrics import Metrics
@@ -103,7 +104,7 @@ class View:
         """Remember what is known of an object; return what was known of one that is gone.
 
         An inspection would find nothing and be judged by that; but the answer
-        tells of something.
+        tells of something. So it is with a task whose service is gone.
         """
         place = sighting.operation, sighting.key
         if facts is None:
@@ -184,7 +185,8 @@ class _Look:
     def _judge(self, case: _Case) -> None:
         """Judge, and where a doubt may have hidden the object, have it looked up."""
         prepared, question = case.inquiry.prepared, case.sighting.question
-        gone = question is not None and case.inquiry.answers.get(question) is MISSING
+        # What is there is somebody's: "unknown" is for names that nothing has.
+        gone = any(fact.kind == "on" and fact.value == UNKNOWN for fact in case.inquiry.facts.facts)
         facts = self._view.known(case.sighting, None if gone else _certain(case))
         if facts is None:
             case.sight = Sight.HIDDEN

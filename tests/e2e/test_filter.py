@@ -1,4 +1,4 @@
-"""Several people behind one proxy that filters lists: each sees what is theirs, and nothing else."""
+"""Several people behind one proxy that filters lists: each sees what is theirs alone."""
 
 import contextlib
 import json
