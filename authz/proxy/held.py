@@ -12,7 +12,7 @@ from authz.proxy import rewrite
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
 from authz.proxy.head import AnswerHead, Cutter, FramingError, Head, read_answer
 from authz.proxy.outcome import Flow
-from authz.proxy.reply import Reply, Stage
+from authz.proxy.reply import SWITCHED, Reply, Stage
 from authz.proxy.sieve import Batch, Sieve
 
 _OK = 200
@@ -71,7 +71,7 @@ class Held:
         self._cutter.add(data)
         while (cut := self._cutter.cut()) is not None:
             head = read_answer(cut)
-            if head.status >= _OK:
+            if head.status >= _OK or head.status == SWITCHED:
                 return self._begin(head)
         return b""
 
