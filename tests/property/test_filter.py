@@ -27,7 +27,8 @@ POLICIES = {
     "names": "p, *, red, *.read, on:unowned, name=red-*, allow\n"
     "p, *, *, *.read, on:own, name!=blue-*, allow\n",
     "labels": "p, *, *, *.read, **, label.for=red, allow\n"
-    "p, *, *, *, on:own, label.secret!=, deny\n",
+    "p, *, *, *, on:own, label.secret!=, deny\n"
+    "p, *, *, container.inspect, on:unowned, label.exitCode=0, allow\n",
     "images": "p, *, *, *, **, *, allow\np, *, *, *, on:own|unowned, image=**/secret, deny\n",
     "one image": "p, *, *, *, on:own|foreign, image=docker.io/library/nginx, allow\n",
     "never": "p, *, *, *, **, *, allow\np, *, *, *, on:tenant, *, never\n",
@@ -161,7 +162,7 @@ async def compared(policy, identity, kind, found):
     return left["Volumes"] if kind.operation == "VolumeList" else left, allowed
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(sorted(POLICIES)), st.sampled_from(CALLERS), lists)
 def test_a_list_is_what_can_be_inspected(policies, name, identity, listed):
     """Whoever asks, by whatever rows, in the order of the daemon."""
