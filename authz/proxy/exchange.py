@@ -213,10 +213,7 @@ class Exchange:
     def sifted(self, batch: Batch, shown: Sequence[bool]) -> list[Command]:
         """Pass on what may be seen of a batch."""
         held = self._waiting_for(batch)
-        if held is None:
-            return []
-        passed = held.judged(shown)
-        return [*([ToClient(passed)] if passed else []), *self._sift(held)]
+        return self._sift(held, shown) if held else []
 
     def unsifted(self, batch: Batch, problem: str) -> list[Command]:
         """Fail: nobody could tell what may be seen."""
@@ -227,19 +224,20 @@ class Exchange:
         held = self._reply if self.phase is Phase.DAEMON else None
         return held if isinstance(held, Held) and held.batch is batch else None
 
-    def _sift(self, held: Held) -> list[Command]:
-        """Have judged what can be, or end."""
-        if held.batch is not None:
+    def _sift(self, held: Held, shown: Sequence[bool] | None = None) -> list[Command]:
+        """Have judged what can be, or end; ``shown`` is what came out for the batch before."""
+        if held.batch is not None and shown is None:
             return []
         try:
+            passed = b"" if shown is None else held.judged(shown)
             batch = held.due()
+            passed += b"" if batch else held.last()
         except FramingError as error:
             return self._fail(f"the daemon's answer cannot be read: {error.detail}")
+        commands: list[Command] = [ToClient(passed)] if passed else []
         if batch is not None:
-            return [Sift(batch)]
-        last = held.last()
-        ending = self._finish(held) if held.stage is Stage.WHOLE else []
-        return [*([ToClient(last)] if last else []), *ending]
+            return [*commands, Sift(batch)]
+        return commands + self._finish(held) if held.stage is Stage.WHOLE else commands
 
     def _fail(self, problem: str) -> list[Command]:
         """Tell the client, or cut it off where it has half of an answer already."""

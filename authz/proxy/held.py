@@ -91,24 +91,28 @@ class Held:
         return self.batch
 
     def judged(self, shown: Sequence[bool]) -> bytes:
-        """Return what of the batch goes to the client."""
+        """Return what of the batch goes to the client at once. Raises FramingError."""
         if self.batch is None or self._head is None:
             raise RuntimeError("nothing was to be judged")
         passed = self._sieve.passed(self.batch, shown)
         self.batch = None
         self.flow.entries, self.flow.hidden = self._sieve.entries, self._sieve.hidden
-        if self._sieve.streams:
-            return self._framed(passed)
-        self._stage = Stage.WHOLE
-        framing = [f"Content-Length: {len(passed)}"]
-        return rewrite.answer(self._head, framing=framing, closes=self.closes) + passed
+        return passed if self._request.old else chunk([passed])
 
     def last(self) -> bytes:
-        """Return what ends a stream for the client, once all of it was judged."""
-        if not self._sieve.streams or not self._whole or self.batch or self._stage is Stage.WHOLE:
+        """Return the end of a stream, or all of a list, once all of it was judged.
+
+        Raises FramingError.
+        """
+        if self._head is None or not self._whole or self.batch or self._stage is Stage.WHOLE:
             return b""
+        if self._sieve.streams:
+            self._stage = Stage.WHOLE
+            return b"" if self._request.old else LAST_CHUNK
+        left = self._sieve.whole_list()
         self._stage = Stage.WHOLE
-        return b"" if self._request.old else LAST_CHUNK
+        framing = [f"Content-Length: {len(left)}"]
+        return rewrite.answer(self._head, framing=framing, closes=self.closes) + left
 
     def _begin(self, head: AnswerHead) -> bytes:
         if head.status != _OK:
@@ -135,9 +139,6 @@ class Held:
             self._plain.closes = True
         framing = [] if self._request.old else ["Transfer-Encoding: chunked"]
         return rewrite.answer(head, framing=framing, closes=self.closes)
-
-    def _framed(self, passed: bytes) -> bytes:
-        return passed if self._request.old else chunk([passed])
 
     def _take(self, data: bytes) -> None:
         pieces, rest = self._body.feed(data)

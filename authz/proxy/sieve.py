@@ -1,28 +1,35 @@
 """An answer that tells of many objects: taken apart, and written without those that are not shown.
 
-Whoever judges the objects gets them in batches: all of a list at once, events as
-they come. It knows bytes and JSON; it knows no connection and does no I/O.
+Whoever judges the objects gets them in batches, as they come: what is hidden is thrown
+away at once. It knows bytes and JSON; it knows no connection and does no I/O.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, Final
+from typing import Final
 
 from authz.docker.forward import Forward
-from authz.facts.listings import EVENTS, LISTINGS, Sighting, sighted, sighted_in_event
-from authz.facts.members import is_table
+from authz.facts.listings import (
+    EVENTS,
+    LISTINGS,
+    Shape,
+    Sighting,
+    sighted,
+    sighted_in_event,
+)
 from authz.proxy.head import FramingError
+from authz.proxy.splitter import OPENING, Entry, Part, Splitter
 
 LONGEST: Final = 16 * 1024 * 1024
-"""Bytes of a list. One container is about a thousand."""
+"""Bytes of what is shown of a list. One container is about a thousand."""
 
 LONGEST_EVENT: Final = 256 * 1024
-MOST_HELD: Final = 64 * 1024 * 1024
+MOST_HELD: Final = 32 * 1024 * 1024
 """Bytes of all answers that are held back at once, until their clients have taken them."""
 
 _CHOOSING = frozenset({"accept", "accept-encoding"})
@@ -30,8 +37,9 @@ _CHOOSING = frozenset({"accept", "accept-encoding"})
 
 _LIMIT = re.compile(r"limit=(?:%2B)?(0*[1-9][0-9]{0,17})", re.ASCII)
 
+NO_LIST: Final = Shape({})
+
 Groups = Sequence[Sequence[Sighting]]
-_Place = tuple[str, ...]
 
 
 class Room:
@@ -46,105 +54,121 @@ class Batch:
     """Entries that are to be judged, each with the objects that it tells of."""
 
     groups: Groups
-    document: Any = None
-    lists: tuple[tuple[_Place, Sequence[Any]], ...] = ()
-    lines: tuple[bytes, ...] = ()
+    parts: Sequence[Part] = ()
+    """What is written of a list: its entries, and what stands between them."""
+    lines: Sequence[bytes] = ()
 
 
-@dataclass(slots=True)
 class Sieve:
     """Holds one answer. ``limit`` is how many of a list's entries the client wants.
 
-    Raises FramingError where an answer is not what the daemon answers, or too long.
+    ``entries`` counts them so far, ``hidden`` those that the caller may not
+    inspect. Raises FramingError where an answer is not what the daemon answers, or too long.
     """
 
-    operation: str
-    room: Room
-    limit: int | None = None
-    shows_all: bool = False
-    entries: int = 0
-    hidden: int = 0
-    """Entries so far, and those among them that the caller may not inspect."""
-    _held: bytearray = field(default_factory=bytearray)
-    _taken: int = 0
-
-    @property
-    def streams(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return self.operation == EVENTS
+    def __init__(
+        self, operation: str, room: Room, limit: int | None = None, *, shows_all: bool = False
+    ) -> None:
+        self.streams = operation == EVENTS
+        self.entries = self.hidden = 0
+        self._room = room
+        self._limit = limit
+        self._shows_all = shows_all
+        self._taken = 0
+        self._held = bytearray()
+        self._shape = LISTINGS[operation] if not self.streams else NO_LIST
+        self._splitter = Splitter(self._shape)
+        self._left: list[bytes] = []
+        self._size = 0
+        self._shown = 0
+        self._fresh = True
 
     def add(self, data: bytes) -> None:
         """Hold a piece of the body."""
         self._take(len(data))
         self._held += data
-        most = LONGEST_EVENT if self.streams else LONGEST
-        if not self.streams and len(self._held) > most:
-            raise FramingError(f"it is longer than {most} bytes, more than is filtered")
-        if self.streams and len(self._held) - self._held.rfind(b"\n") > most:
-            raise FramingError(f"an event is longer than {most} bytes")
+        if self.streams and len(self._held) - self._held.rfind(b"\n") > LONGEST_EVENT:
+            raise FramingError(f"an event is longer than {LONGEST_EVENT} bytes")
 
     def batch(self, *, whole: bool) -> Batch | None:
         """Return what can be judged now; ``whole`` says that nothing more comes."""
-        if self.streams:
-            return self._events(whole=whole)
-        return self._list() if whole else None
+        return self._events(whole=whole) if self.streams else self._list(whole=whole)
 
     def passed(self, batch: Batch, shown: Sequence[bool]) -> bytes:
-        """Return what is left of a batch."""
+        """Take what was judged of a batch. Return what is left of events; a list is kept."""
         self.entries += len(shown)
         self.hidden += len(shown) - sum(shown)
-        if self.shows_all:
+        if self._shows_all:
             shown = [True] * len(shown)
-        if batch.lines:
+        if self.streams:
             return b"".join(compress(batch.lines, shown))
-        return self._written(batch, shown)
+        self._write(batch.parts, iter(shown))
+        return b""
+
+    def whole_list(self) -> bytes:
+        """Return what is left of a list that is whole and judged."""
+        if not self._splitter.done:
+            raise FramingError("it is no JSON")
+        return b"".join((*self._left, b"\n"))
 
     def let_go(self) -> None:
         """Give the room back. Nothing is held any more."""
-        self.room.left += self._taken
+        self._room.left += self._taken
         self._taken = 0
         self._held.clear()
+        self._left.clear()
 
     def _take(self, size: int) -> None:
-        if size > self.room.left:
+        if size > self._room.left:
             raise FramingError("too many long lists are being filtered just now")
-        self.room.left -= size
+        self._room.left -= size
         self._taken += size
+
+    def _hold(self, size: int) -> None:
+        """Hold as much as this from here on, and no more."""
+        self._room.left += self._taken
+        self._taken = 0
+        self._take(size)
 
     def _events(self, *, whole: bool) -> Batch | None:
         end = len(self._held) if whole else self._held.rfind(b"\n") + 1
-        lines = tuple(
-            each for each in bytes(self._held[:end]).splitlines(keepends=True) if each.strip()
-        )
-        rest = self._held[end:]
-        self.let_go()
-        self._take(len(rest))
-        self._held += rest
+        found = bytes(self._held[:end]).splitlines(keepends=True)
+        lines = [each for each in found if each.strip()]
+        del self._held[:end]
+        self._hold(len(self._held))
         return Batch([_in_line(line) for line in lines], lines=lines) if lines else None
 
-    def _list(self) -> Batch:
-        document = _parsed(self._held)
-        shape = LISTINGS[self.operation]
-        if () not in shape.places:
-            document = _stripped(document, shape.places, shape.kept)
-        lists = tuple((place, _list_at(document, place)) for place in shape.places)
-        groups = [
-            [found] if (found := sighted(shape.places[place], entry)) else []
-            for place, entries in lists
-            for entry in entries
-        ]
-        return Batch(groups, document, lists)
+    def _list(self, *, whole: bool) -> Batch | None:
+        parts = self._splitter.feed(bytes(self._held), last=whole)
+        self._held.clear()
+        groups = [self._in_entry(part) for part in parts if isinstance(part, Entry)]
+        if groups:
+            return Batch(groups, parts=parts)
+        self._write(parts, iter(()))
+        return None
 
-    def _written(self, batch: Batch, shown: Sequence[bool]) -> bytes:
-        if all(shown) and self.limit is None and () in LISTINGS[self.operation].places:
-            return bytes(self._held)  # byte by byte what the daemon wrote
-        document, at = batch.document, 0
-        for place, entries in batch.lists:
-            kept = list(compress(entries, shown[at : at + len(entries)]))
-            at += len(entries)
-            if entries:
-                document = _with(document, place, kept[: self.limit])
-        return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"
+    def _in_entry(self, entry: Entry) -> tuple[Sighting, ...]:
+        found = sighted(self._shape.places[entry.place], entry.value)
+        return (found,) if found else ()
+
+    def _write(self, parts: Iterable[Part], shown: Iterator[bool]) -> None:
+        """Keep what is shown, in the words of the daemon."""
+        for part in parts:
+            if isinstance(part, str):
+                self._keep(part)
+                self._fresh = part == OPENING
+            elif next(shown) and self._shown != self._limit:
+                self._keep(part.text if self._fresh else f",{part.text}")
+                self._fresh = False
+                self._shown += 1
+        self._hold(self._size + self._splitter.waiting)
+
+    def _keep(self, text: str) -> None:
+        written = text.encode()
+        self._left.append(written)
+        self._size += len(written)
+        if self._size > LONGEST:
+            raise FramingError(f"what is shown of it is longer than {LONGEST} bytes")
 
 
 def wanted_whole(forward: Forward, operation: str) -> tuple[Forward, int | None]:
@@ -165,48 +189,9 @@ def wanted_whole(forward: Forward, operation: str) -> tuple[Forward, int | None]
     return replace(forward, target=target, headers=headers), int(found[1])
 
 
-def _parsed(data: bytes | bytearray) -> Any:  # noqa: ANN401  any JSON
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise FramingError("it is no JSON") from None
-
-
 def _in_line(line: bytes) -> tuple[Sighting, ...]:
     """Return what an event tells of; nothing where it cannot be read."""
     try:
-        return sighted_in_event(_parsed(line))
-    except FramingError:
+        return sighted_in_event(json.loads(line))
+    except (ValueError, RecursionError):
         return ()
-
-
-def _stripped(document: object, places: Iterable[_Place], kept: frozenset[str]) -> dict[str, Any]:
-    """Return an object without the lists and objects in it that nobody has judged."""
-    if not is_table(document):
-        raise FramingError("it is not made of JSON objects")
-    further = {name: [place[1:] for place in places if place[0] == name] for name in document}
-    found = {}
-    for name, value in document.items():
-        if () in further[name] or name in kept or not isinstance(value, (dict, list)):
-            found[name] = value
-        elif further[name]:
-            found[name] = _stripped(value, further[name], frozenset())
-    return found
-
-
-def _list_at(document: Any, place: _Place) -> Sequence[Any]:  # noqa: ANN401  any JSON
-    """Return a list; none is an empty one."""
-    for name in place:
-        if document is not None and not is_table(document):
-            raise FramingError(f"{'.'.join(place)} is not in a JSON object")
-        document = (document or {}).get(name)
-    if document is not None and not isinstance(document, list):
-        raise FramingError(f"{'.'.join(place) or 'it'} is no list")
-    return document or []
-
-
-def _with(document: Any, place: _Place, entries: list[Any]) -> Any:  # noqa: ANN401  any JSON
-    """Return a document with another list at a place."""
-    if not place:
-        return entries
-    return {**document, place[0]: _with(document[place[0]], place[1:], entries)}

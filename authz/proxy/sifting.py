@@ -82,5 +82,5 @@ def sifting(
         return None
     view = runner.view(standing, entrance)
     whole, limit = wanted_whole(forward, operation)
-    sieve = Sieve(operation, shared.room, limit, view.shows_all)
+    sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all)
     return Sifting(whole, sieve, view, entrance, shared.turns)

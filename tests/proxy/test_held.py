@@ -65,7 +65,7 @@ def test_what_is_left_of_a_list_has_its_own_length(form, step):
     assert play.client == FRAMED
     assert play.others[-1] == Release(reusable=True)
     assert (play.exchange.idle, play.exchange.sifting) == (True, False)
-    assert len(play.sifting) == 1
+    assert play.sifting
     play.send(LIST).answer(sized())
     assert play.client == FRAMED * 2
 
@@ -120,7 +120,8 @@ def test_an_error_may_end_with_its_connection():
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        (sized(b"{]"), "it is no JSON"),
+        (sized(b"[}"), "it is no JSON"),
+        (sized(BODY[:-2]), "it is no JSON"),
         (sized(b'{"Id":"mine"}'), "it is no list"),
         (HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n[]", "it is encoded"),
         (b"HTTP/1.1 206 Partial\r\nContent-Length: 2\r\n\r\n[]", "status 206 is none of a list"),
