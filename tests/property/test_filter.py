@@ -158,7 +158,7 @@ async def compared(policy, identity, kind, found):
     runner.close()
     if sieve.streams:
         return [json.loads(line) for line in passed.splitlines()], allowed
-    left = json.loads(passed)
+    left = json.loads(sieve.whole_list())
     return left["Volumes"] if kind.operation == "VolumeList" else left, allowed
 
 
