@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation, load_operations
@@ -51,14 +51,13 @@ class Sighting:
     @property
     def question(self) -> Question | None:
         """What a look-up would ask; None where an inspection asks for nothing."""
-        inspected = _inspections()[self.operation].object
-        return None if inspected == "none" else Question(Topic(inspected), self.key)
+        topic = _inspections()[self.operation].topic
+        return None if topic is None else Question(topic, self.key)
 
     def request(self, version: tuple[int, int] | None) -> ApiRequest:
         """Return the inspection, in the API version of whoever asked for the list."""
-        operation = _inspections()[self.operation]
-        path = dict.fromkeys(re.findall(r"{(\w+)}", operation.path), self.key)
-        return ApiRequest(operation, version, path, {})
+        found = _inspections()[self.operation]
+        return ApiRequest(found.operation, version, dict.fromkeys(found.variables, self.key), {})
 
 
 See = Callable[[Document], Sighting | None]
@@ -100,9 +99,24 @@ def sighted_in_event(event: object) -> tuple[Sighting, ...]:
     return found if all(each.key for each in found) else ()
 
 
+class _Inspection(NamedTuple):
+    """How an object is inspected: the operation, the variable of its path, what is looked up."""
+
+    operation: Operation
+    variables: tuple[str, ...]
+    topic: Topic | None
+
+
 @cache
-def _inspections() -> Mapping[str, Operation]:
-    return MappingProxyType({row.name: row for row in load_operations()})
+def _inspections() -> Mapping[str, _Inspection]:
+    return {
+        row.name: _Inspection(
+            row,
+            tuple(re.findall(r"{(\w+)}", row.path)),
+            None if row.object == "none" else Topic(row.object),
+        )
+        for row in load_operations()
+    }
 
 
 def _container(entry: Document) -> Sighting:

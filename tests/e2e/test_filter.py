@@ -216,3 +216,38 @@ def test_a_change_of_the_policy_counts_for_the_next_answer(front):
     finally:
         (front.policy / "policy.csv").write_text(rows)
         assert front.ask("POST", "/reload").status == 200
+
+
+def test_objects_of_a_swarm_are_of_ones_own(front):
+    """Services and their tasks, secrets and configs; nodes are everybody's here."""
+    front.daemon.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+    for uid, name in ((ANN, "ann"), (BEN, "ben")):
+        ran(front, uid, "secret", "create", f"{name}-secret", "/etc/hostname")
+        ran(front, uid, "config", "create", f"{name}-config", "/etc/hostname")
+        words = ("--detach", "--no-resolve-image", "--name", f"{name}-service")
+        ran(front, uid, "service", "create", *words, "busybox", "sleep", "900")
+
+    for uid, name in ((ANN, "ann"), (BEN, "ben")):
+        for kind in ("secret", "config", "service"):
+            shown = ran(front, uid, kind, "ls", "--format", "{{.Name}}")
+            assert shown == [f"{name}-{kind}"]
+        assert len(ran(front, uid, "node", "ls", "-q")) == 1
+        own = ran(front, uid, "service", "ls", "-q")
+        assert wait_for(lambda uid=uid: asked(front, uid, "/tasks"), 10)
+        tasks = asked(front, uid, "/tasks")
+        assert {task["ServiceID"][: len(own[0])] for task in tasks} == set(own)
+
+
+def asked(front, uid, path):
+    """Ask the API as an account."""
+    script = (
+        "import http.client, socket, sys;"
+        "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        "c = http.client.HTTPConnection('d'); c.sock = s; c.request('GET', sys.argv[2]);"
+        "print(c.getresponse().read().decode())"
+    )
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "/usr/bin/python3"]
+    done = subprocess.run(
+        [*command, "-c", script, str(front.front), path], capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
