@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.e2e.conftest import Certificates, Daemons
+from tests.e2e.gate import POLICIES
 from tests.e2e.proxy import Front
 from tests.e2e.sandbox import wait_for
 
@@ -49,7 +51,8 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     (front.policy / "people.csv").write_text(PEOPLE)
     (front.policy / "tests.toml").unlink()
     settings = front.settings.read_text().replace("identity =", "filter = true\nidentity =")
-    front.settings.write_text(settings + "[proxy]\nowner_labels = true\n")
+    settings += "[proxy]\nowner_labels = true\n" + "".join(map(tenants(front), ("red", "blue")))
+    front.settings.write_text(settings)
     try:
         with front:
             for uid, name in ((ANN, "ann"), (BEN, "ben")):
@@ -82,9 +85,26 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
         front.close()
 
 
-def ran(front: Front, uid: int, *words: str) -> list[str]:
+def tenants(front: Front) -> Callable[[str], str]:
+    """Copy the bundle for tenants, with the rows of its page; return what writes a listener."""
+    folder = front.folder / "tenants"
+    shutil.copytree(POLICIES / "multi-tenant", folder)
+    (folder / "people.csv").write_text(
+        "g, user:daemon, role:member, red\ng, user:bin, role:member, blue\n"
+    )
+    (folder / "tests.toml").unlink()
+    with (folder / "policy.csv").open("a") as rows:
+        rows.write("p, role:member, *, *.read, on:list, *, allow\n")
+        rows.write("p, role:member, *, system.events, on:host, *, allow\n")
+    return lambda name: (
+        f'[[proxy.listen]]\naddress = "unix://{front.open}/{name}.sock"\nidentity = ["peer"]\n'
+        f'tenant = "{name}"\npolicy = "tenants"\nfilter = true\nsocket = {{ mode = "0666" }}\n'
+    )
+
+
+def ran(front: Front, uid: int, *words: str, socket: str = "docker") -> list[str]:
     """Run the CLI as an account; return the lines that it printed."""
-    done = front.as_uid(uid, *words)
+    done = front.as_uid(uid, "-H", f"unix://{front.open}/{socket}.sock", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -191,6 +211,29 @@ def test_events_are_of_ones_own(front):
     assert "brief" not in str(others)
     assert "nobodys" not in str(mine + others)
     assert "other-" not in str(mine)
+
+
+def test_tenants_see_what_is_their_tenants(front):
+    """With the shipped bundle and the rows of its page, each tenant on a socket of its own."""
+    for uid, name in ((ANN, "red"), (BEN, "blue")):
+        ran(front, uid, "network", "create", f"{name}-net", socket=name)
+        ran(front, uid, "volume", "create", f"{name}-data", socket=name)
+        words = ("--network", f"{name}-net", "-v", f"{name}-data:/d", "--name", f"{name}-web")
+        ran(front, uid, "create", *words, "busybox", "sleep", "900", socket=name)
+
+    for uid, name in ((ANN, "red"), (BEN, "blue")):
+        shown = ran(front, uid, "ps", "-a", "--format", "{{.Names}}", socket=name)
+        # What somebody made elsewhere is still his own.
+        assert shown[0] == f"{name}-web"
+        assert shown[1:] in ([], ["ann-old", "ann"], ["ben-old", "ben"])
+        assert ("ann" in shown) == (uid == ANN)
+        networks = ran(front, uid, "network", "ls", "--format", "{{.Name}}", socket=name)
+        assert f"{name}-net" in networks
+        assert "bridge" not in networks
+        assert f"{name}-data" in ran(front, uid, "volume", "ls", "-q", socket=name)
+        assert "busybox" in ran(front, uid, "images", "--format", "{{.Repository}}", socket=name)
+    done = front.as_uid(BEN, "-H", f"unix://{front.open}/red.sock", "ps")
+    assert done.returncode != 0  # nobody's member there
 
 
 def test_it_is_on_the_record_how_many_were_hidden(front):
