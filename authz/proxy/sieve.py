@@ -75,6 +75,7 @@ class Sieve:
         self._limit = limit
         self._shows_all = shows_all
         self._taken = 0
+        self._given_up = False
         self._held = bytearray()
         self._shape = LISTINGS[operation] if not self.streams else NO_LIST
         self._splitter = Splitter(self._shape)
@@ -112,13 +113,15 @@ class Sieve:
         return b"".join((*self._left, b"\n"))
 
     def let_go(self) -> None:
-        """Give the room back. Nothing is held any more."""
-        self._room.left += self._taken
-        self._taken = 0
+        """Give the room back. Nothing is held any more, and nothing will be."""
+        self._hold(0)
+        self._given_up = True
         self._held.clear()
         self._left.clear()
 
     def _take(self, size: int) -> None:
+        if self._given_up:
+            return
         if size > self._room.left:
             raise FramingError("too many long lists are being filtered just now")
         self._room.left -= size

@@ -73,10 +73,13 @@ class Sifting:
 def sifting(
     runner: Runner, entrance: Entrance, verdict: gate.Verdict, shared: Sifters
 ) -> Sifting | None:
-    """Return how the answer to a request that is let through is filtered; None where it is not."""
+    """Return how the answer to a request that is let through is filtered; None where it is not.
+
+    Raises RuntimeError where nothing was let through.
+    """
     forward, standing = verdict.forward, verdict.standing
     if forward is None or standing is None:
-        return None
+        raise RuntimeError("an answer is filtered by what was judged")
     operation = standing.request.operation.name
     if operation not in LISTINGS and operation != EVENTS:
         return None

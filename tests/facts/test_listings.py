@@ -2,6 +2,7 @@
 
 import pytest
 
+from authz.docker.routes import load_operations
 from authz.facts.build import describe
 from authz.facts.listings import IMAGE, LABEL, LISTINGS, NAME, sighted, sighted_in_event
 from authz.facts.questions import Question, Topic
@@ -48,6 +49,14 @@ def test_an_entry_is_the_object_that_an_inspection_names(listing):
     assert found.request((1, 41)).version == (1, 41)
     if listing != "TaskList":  # a task is its service's
         assert words(described(found).facts) == ["on:own"]
+
+
+def test_every_list_of_the_daemon_is_one():
+    """A new one has to be told what its entries are; checkpoints are one container's."""
+    found = {row.name for row in load_operations() if row.action.endswith(".list")}
+
+    assert found - set(LISTINGS) == {"CheckpointList"}
+    assert set(LISTINGS) - found == {"SystemDataUsage"}
 
 
 def test_a_container_is_told_as_its_inspection_tells_it():

@@ -171,6 +171,18 @@ def test_there_is_room_for_so_much():
     assert room.left == 87
 
 
+def test_what_was_given_up_takes_no_room_again():
+    """The client went while entries were judged."""
+    room = Room(1000)
+    one = Sieve("ContainerList", room)
+    one.add(written(CONTAINERS))
+    batch = one.batch(whole=True)
+    one.let_go()
+    one.passed(batch, [True] * 3)
+
+    assert room.left == 1000
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_a_limit_counts_what_is_shown(limit):
     """The first ones, which are the newest."""
