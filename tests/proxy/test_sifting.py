@@ -217,6 +217,28 @@ async def test_what_a_slow_client_has_not_taken_is_held(tmp_path):
         await until(lambda: stage.shared.sifters.room.left == MOST_HELD)
 
 
+async def test_a_slow_client_that_goes_away_holds_nothing(tmp_path):
+    """What was written for it is thrown away."""
+    async with filtering(tmp_path, [{**MINE, "Padding": "x" * 1000}] * 1000) as stage:
+        _, writer = await stage.connect()
+        writer.write(ASK % b"")
+        await until(lambda: stage.outcomes)
+        assert stage.shared.sifters.room.left < MOST_HELD
+        writer.transport.abort()
+        await until(lambda: stage.shared.sifters.room.left == MOST_HELD)
+
+
+async def test_what_was_taken_is_given_up_at_once(tmp_path):
+    """A client may keep its connection for hours."""
+    async with filtering(tmp_path) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ASK % b"")
+        await reader.readuntil(b"]\n")
+
+        assert stage.shared.sifters.room.left == MOST_HELD
+        writer.close()
+
+
 async def test_only_so_many_are_judged_at_once(tmp_path, monkeypatch):
     """Others wait for their turn."""
     monkeypatch.setattr(sifting, "TIME_LIMIT", 0.2)
@@ -308,6 +330,33 @@ async def test_a_stream_goes_by_the_proofs_of_now(tmp_path):
         now.clear()
         found.renew(Evidence())
         assert found.view.identity.groups == ("group:os/dev",)
+
+
+async def test_a_change_of_groups_counts_for_the_next_event(tmp_path):
+    """Each time that the stream itself is judged again."""
+    dev = Identity("user:ann", ("group:os/dev",), proof=Proof.PEER)
+    now = [dev]
+    rows = (
+        "p, *, *, system.events, on:host, *, allow\n"
+        "p, group:os/dev, *, container.inspect, on:unowned, *, allow\n"
+        "p, *, *, container.inspect, on:own, *, allow\n"
+    )
+    mine = {"dockgate.owner": "user:ann"}
+    first = an_event("container", "c1")
+    second = an_event("container", "c2") + an_event("container", "c3", **mine)
+    made, go = listing_events(first, second)
+    methods = (lambda _evidence: now[0],)
+    async with a_stage(tmp_path, made, filters=True, rows=rows, methods=methods) as stage:
+        reader, writer = await stage.connect()
+        writer.write(EVENTS)
+        go[0].set()
+        assert b'"c1"' in await reader.readuntil(b"}}\n\r\n")
+        now[0] = replace(dev, groups=())
+        for connection in [*stage.server._connections]:
+            await connection.check()
+        go[1].set()
+        assert b'"c2"' not in await reader.readuntil(b'user:ann"}}}\n\r\n')
+        writer.close()
 
 
 @pytest.mark.parametrize("target", ["/info", "/containers/x/json"])
