@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -211,6 +212,18 @@ def test_events_are_of_ones_own(front):
     assert "brief" not in str(others)
     assert "nobodys" not in str(mine + others)
     assert "other-" not in str(mine)
+
+
+def test_events_of_the_past_are_of_ones_own_and_end(front):
+    """What is over has an end, and the client gets it."""
+    ran(front, ANN, "volume", "create", "past-of-ann")
+    ran(front, BEN, "volume", "create", "past-of-ben")
+    span = ("--since", "1m", "--until", str(int(time.time()) + 1))
+
+    shown = "\n".join(ran(front, ANN, "events", *span))
+
+    assert "past-of-ann" in shown
+    assert "past-of-ben" not in shown
 
 
 def test_tenants_see_what_is_their_tenants(front):
