@@ -32,6 +32,9 @@ EVENTS: Final = "SystemEvents"
 """The operation whose answer is a stream of events, one JSON document a line."""
 
 _ID = "sha256:"
+_UNNAMED = "<none>:<none>"
+"""What older API versions call an image without a name."""
+
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -131,14 +134,15 @@ def _container(entry: Document) -> Sighting:
 
 
 def _image(entry: Document) -> Sighting:
-    """Say what an image is. One of containerd's store is known by its digest.
+    """Say what an image is. One that may be of containerd's store has to be looked up.
 
     Such an image has labels by platform, and the list and the inspection may choose
-    others.
+    others. It is known by the digest that it has under its name; without one nobody can tell.
     """
     key = text(entry, "Id")
+    named = any(each != _UNNAMED for each in strings(entry, "RepoTags"))
     by_digest = any(each.endswith(f"@{key}") for each in strings(entry, "RepoDigests"))
-    if by_digest or "Descriptor" in entry or "Manifests" in entry:
+    if by_digest or not named or "Descriptor" in entry or "Manifests" in entry:
         return Sighting("ImageInspect", key)
     return Sighting("ImageInspect", key, {"Config": {"Labels": texts(entry, "Labels")}})
 

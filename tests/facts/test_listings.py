@@ -12,7 +12,11 @@ ID = "4b" * 32
 LABELS = {"dockgate.owner": "user:alice", "of": "web"}
 CONTAINER = {"Id": ID, "Names": ["/web"], "Image": "nginx", "Labels": LABELS}
 OTHERS = {
-    "ImageList": ({"Id": "sha256:aa", "Labels": LABELS}, Topic.IMAGE, "sha256:aa"),
+    "ImageList": (
+        {"Id": "sha256:aa", "RepoTags": ["x:1"], "Labels": LABELS},
+        Topic.IMAGE,
+        "sha256:aa",
+    ),
     "VolumeList": ({"Name": "data", "Labels": LABELS}, Topic.VOLUME, "data"),
     "NetworkList": ({"Id": "n1", "Name": "net", "Labels": LABELS}, Topic.NETWORK, "n1"),
     "NetworkListSlash": ({"Id": "n1", "Name": "net", "Labels": LABELS}, Topic.NETWORK, "n1"),
@@ -89,13 +93,16 @@ def test_what_a_list_may_tell_otherwise_is_doubtful(change, doubtful):
         {"RepoDigests": ["busybox@sha256:aa"]},
         {"Descriptor": {}},
         {"Manifests": []},
+        {"RepoTags": None},
+        {"RepoTags": ["<none>:<none>"], "RepoDigests": ["<none>@<none>"]},
     ],
 )
 def test_an_image_of_several_platforms_is_looked_up(further):
     """Its labels are those of a platform, and which one is for the daemon to say."""
-    assert entry_of("ImageList", {"Id": "sha256:aa", **further}).document is None
+    image = {"Id": "sha256:aa", "RepoTags": ["busybox:latest"]}
+    assert entry_of("ImageList", {**image, **further}).document is None
     digests = {"RepoDigests": ["busybox@sha256:bb"]}
-    assert entry_of("ImageList", {"Id": "sha256:aa", **digests}).document is not None
+    assert entry_of("ImageList", {**image, **digests}).document is not None
 
 
 @pytest.mark.parametrize(

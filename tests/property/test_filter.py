@@ -94,7 +94,9 @@ def objects(draw, kind):
             # In containerd's store a list may tell of another platform's labels.
             other = draw(st.none() | labels)
             digests = [] if other is None else ["x@KEY"]
-            entry = {"Labels": said if other is None else other, "RepoDigests": digests}
+            tags = draw(st.sampled_from([["x:1"], ["<none>:<none>"], []])) if digests else ["x:1"]
+            shown = said if other is None else other
+            entry = {"Labels": shown, "RepoDigests": digests, "RepoTags": tags}
             return entry, {"Config": {"Labels": said}}
         case "VolumeList" | "NetworkList":
             return ({"Name": name, "Labels": said},) * 2
