@@ -119,17 +119,18 @@ class Asker:
     async def _asked(self, questions: Questions) -> Mapping[Question, Answer]:
         """Ask all of these at once; the first failure ends the others."""
         if len(questions) == 1:  # no task for one
-            return {questions[0]: await self._ask(questions[0])}
+            return {questions[0]: await self.ask(questions[0])}
         tasks: dict[Question, asyncio.Task[Answer]] = {}
         try:
             async with asyncio.TaskGroup() as group:
                 for question in questions:
-                    tasks[question] = group.create_task(self._ask(question))
+                    tasks[question] = group.create_task(self.ask(question))
         except* LookupFailedError as failures:
             raise LookupFailedError(str(failures.exceptions[0])) from failures
         return {question: task.result() for question, task in tasks.items()}
 
-    async def _ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Answer:
+        """Ask one question, and count it. Raises LookupFailedError."""
         async with self._room:
             return await self._counted(question, self._lookups.answer(question))
 

@@ -134,10 +134,6 @@ class Metrics:
             ("outcome",),
             registry=self.registry,
         )
-        self.connections = Gauge(
-            "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
-        )
-
         self.stages = Spans(
             "dockgate_stage_seconds",
             "Time of each stage of a decision; without look-ups there is no such stage.",
@@ -150,7 +146,20 @@ class Metrics:
             ("action", "effect"),
         )
         self.registry.register(self.stages)
+        self._proxy()
         self._state()
+
+    def _proxy(self) -> None:
+        """Add what only the proxy counts."""
+        self.connections = Gauge(
+            "dockgate_proxy_connections", "Connections of clients.", registry=self.registry
+        )
+        self.entries = Counter(
+            "dockgate_list_entries",
+            "Objects in answers that are filtered, by what became of them.",
+            ("outcome",),
+            registry=self.registry,
+        )
 
     def _state(self) -> None:
         """Add what is no count but a state of the service."""

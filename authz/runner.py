@@ -33,6 +33,7 @@ from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
 from authz.policy.explain import SYSTEM_FAILURES
 from authz.recorder import Recorder, Sink
+from authz.views import Around, View
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
 
@@ -115,6 +116,7 @@ class Runner:
         parts.metrics.in_flight.set_function(lambda: self._in_flight)
         self._ids = Ulids()
         self._asker = Asker(parts.lookups, parts.metrics)
+        self._around = Around(self._asker, parts.limits, parts.metrics, parts.mode, parts.now)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
@@ -166,6 +168,10 @@ class Runner:
         self._count(course, verdict, perf_counter() - started)
         return verdict
 
+    def view(self, standing: gate.Standing, entrance: Entrance) -> View:
+        """Return what says what the caller may see of the answer to a request."""
+        return View(self._around, entrance.policy, standing, standing.identity)
+
     async def refuse(
         self, raw: RawRequest, refusal: RefusedError, entrance: Entrance | None = None
     ) -> gate.Verdict:
@@ -212,12 +218,15 @@ class Runner:
         duration_s: float | None = None,
         ended: str = "",
         candidates: int = 1,
+        entries: int | None = None,
+        hidden: int | None = None,
     ) -> None:
         """Record how a request ended that was let through. Waits for nothing, raises nothing.
 
         ``request`` is the id of its decision; ``ended`` a word such as
         ``complete`` or ``cut``. ``candidates`` says how many decisions it may
         belong to, where that could not be told: it is marked as ambiguous then.
+        ``hidden`` of the ``entries`` of a list are what the caller may not inspect.
         """
         known = {
             "status": status,
@@ -227,6 +236,8 @@ class Runner:
             "took_us": None if duration_s is None else int(duration_s * 1e6),
             "ended": ended or None,
             "ambiguous": candidates if candidates > 1 else None,
+            "entries": entries,
+            "hidden": hidden,
         }
         members = {name: value for name, value in known.items() if value is not None}
         self._recorder.tell(Kind.OUTCOME, {"id": request, **members})

@@ -185,7 +185,7 @@ def test_image_has_what_its_recipe_copies():
 PROXY = DEPLOY / "proxy"
 
 
-@pytest.mark.parametrize("name", ["unix.toml", "mtls.toml", "jwt.toml"])
+@pytest.mark.parametrize("name", ["unix.toml", "mtls.toml", "jwt.toml", "tenants.toml"])
 def test_the_proxys_settings_load(name):
     """And agree with the unit about folders."""
     settings = load_settings(PROXY / name, {})

@@ -16,6 +16,7 @@ NAMES = {
     "dockgate_policy_reloads": ("counter", {"outcome"}),
     "dockgate_proxy_connections": ("gauge", set()),
     "dockgate_actions": ("counter", {"action", "effect"}),
+    "dockgate_list_entries": ("counter", {"outcome"}),
     "dockgate_stage_seconds": ("histogram", {"stage", "le"}),
     "dockgate_build_info": ("gauge", {"version"}),
     "dockgate_shadow": ("gauge", set()),
@@ -50,6 +51,7 @@ def counted() -> Metrics:
     metrics.audit_lag.labels("syslog").set(1)
     metrics.policy.labels("4b").set(1)
     metrics.grant_events.labels("granted").inc()
+    metrics.entries.labels("hidden").inc()
     return metrics
 
 

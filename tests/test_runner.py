@@ -531,6 +531,7 @@ async def test_an_outcome_is_a_second_record(bench):
 
     one.runner.outcome("id-1", status=201, object_id="c0ffee", duration_s=0.25, ended="whole")
     one.runner.outcome("id-2", bytes_in=0, bytes_out=7, candidates=2)
+    one.runner.outcome("id-3", entries=3, hidden=0)
 
     assert one.runner.records_outcomes
     assert one.sink.notes == [
@@ -545,6 +546,7 @@ async def test_an_outcome_is_a_second_record(bench):
             },
         ),
         (Kind.OUTCOME, {"id": "id-2", "bytes_in": 0, "bytes_out": 7, "ambiguous": 2}),
+        (Kind.OUTCOME, {"id": "id-3", "entries": 3, "hidden": 0}),
     ]
 
 

@@ -46,6 +46,8 @@ class Engine:
             key, kinds = fillings.popitem()
             self._blocks[key] = {kind: filling.bucket() for kind, filling in kinds.items()}
         self._subjects = frozenset(subject for subject, _, _ in self._blocks)
+        self.asked = frozenset(key for each in self._conditions.values() for key in each.keys)
+        """The keys that conditions ask for."""
         # INVARIANT: nothing here refers to the engine itself, so that it ends with its last user.
         self._plan = lru_cache(maxsize=PLANS)(partial(_planned, self._blocks, self._subjects))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from authz.proxy.head import FramingError, Head
+from authz.proxy.sieve import Batch
 from authz.wire.raw import BodyState
 
 
@@ -31,6 +32,16 @@ class Dial:
 
     data: bytes
     repeatable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sift:
+    """Have these entries of an answer judged, and call ``sifted`` or ``unsifted``.
+
+    Nothing more is taken from the daemon meanwhile.
+    """
+
+    batch: Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +97,15 @@ class Abort:
 
 
 Command: TypeAlias = (
-    Judge | Dial | ToClient | ToDaemon | EndDaemon | EndClient | Release | Tunnel | Close | Abort
+    Judge
+    | Dial
+    | Sift
+    | ToClient
+    | ToDaemon
+    | EndDaemon
+    | EndClient
+    | Release
+    | Tunnel
+    | Close
+    | Abort
 )

@@ -27,6 +27,7 @@ from authz.proxy.commands import (
     EndDaemon,
     Judge,
     Release,
+    Sift,
     ToClient,
     ToDaemon,
     Tunnel,
@@ -34,7 +35,8 @@ from authz.proxy.commands import (
 from authz.proxy.exchange import Exchange, Phase
 from authz.proxy.outcome import End, Flow
 from authz.proxy.patience import LINGER_TIME, Patience, waiting_time
-from authz.proxy.services import Proofs, Services, judge
+from authz.proxy.services import Proofs, Services, judge, outgoing
+from authz.proxy.sifting import Sifting
 from authz.proxy.upstream import Link
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,7 @@ class ClientConnection(asyncio.Protocol):
         self._standing: Standing | None = None
         self._flow = Flow()
         self._began: float | None = None
+        self._sifting: Sifting | None = None
 
     # What the client does
 
@@ -101,6 +104,8 @@ class ClientConnection(asyncio.Protocol):
         elif link:
             link.drop()
         self._settle(End.WHOLE if self._tunnel and self._daemon_done else End.CLIENT)
+        self._client_full = False
+        self._let_go()
         self._tunnel = False
         self._transport = None
         self._gone(self)
@@ -108,14 +113,13 @@ class ClientConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Take no more from the daemon until the client has taken what there is."""
         self._client_full = True
-        if self._link:
-            self._link.pause_reading()
+        self._pace_daemon()
 
     def resume_writing(self) -> None:
         """Go on."""
         self._client_full = False
-        if self._link:
-            self._link.resume_reading()
+        self._let_go()
+        self._pace_daemon()
 
     def close(self) -> None:
         """Close at once: the service ends."""
@@ -146,6 +150,8 @@ class ClientConnection(asyncio.Protocol):
         except RefusedError:
             return  # the names of an account could not be looked up just now
         verdict = await self._services.still(standing, evidence)
+        if verdict is None and self._sifting is not None:
+            self._sifting.renew(evidence)
         if verdict is not None and standing is self._standing:
             log.info("stream.cut", request=self._request, by=verdict.id, reason=verdict.reason)
             self._cut(End.CUT)
@@ -171,13 +177,9 @@ class ClientConnection(asyncio.Protocol):
     def daemon_lost(self, error: Exception | None) -> None:
         """Pass on. A tunnel that breaks is cut on the other side as well."""
         self._link = None
-        if self._tunnel:
-            if error is not None:
-                self._cut(End.DAEMON)
-            elif not self._daemon_done:
-                self.daemon_ended()
-            return
-        if not self._daemon_done:
+        if self._tunnel and error is not None:
+            self._cut(End.DAEMON)
+        elif not self._daemon_done:
             self.daemon_ended()
 
     def daemon_pause(self) -> None:
@@ -205,6 +207,8 @@ class ClientConnection(asyncio.Protocol):
                     self._services.spawn(self._judge(command), self.close)
                 case Dial():
                     self._dial(command)
+                case Sift() if self._sifting is not None:
+                    self._services.spawn(self._sift(self._sifting, command), self.close)
                 case Release(reusable=reusable):
                     self._release(reusable=reusable)
                 case Tunnel():
@@ -213,7 +217,7 @@ class ClientConnection(asyncio.Protocol):
                     self._end(command)
         self._pace()
 
-    def _end(self, command: EndClient | Close | Abort) -> None:
+    def _end(self, command: EndClient | Close | Abort | Sift) -> None:
         if self._transport is None:
             return
         match command:
@@ -234,13 +238,26 @@ class ClientConnection(asyncio.Protocol):
             return  # the client has gone
         self._standing = verdict.standing
         if verdict.forward is not None:
-            further = self._services.sign(verdict.forward)
-            commands = self._exchange.judged(verdict.forward.signed(further))
+            found = outgoing(self._services, verdict.forward, verdict, self._sifting)
+            sent, sieve, self._sifting = found
+            commands = self._exchange.judged(sent, sieve)
             self._flow = self._exchange.flow or self._flow
             self._do(commands)
             return
         status = command.problem.status if command.problem else refusal.status(verdict.reason)
         self._do(self._exchange.refused(status, verdict.message))
+
+    async def _sift(self, sifting: Sifting, command: Sift) -> None:
+        self._pace_daemon()
+        commands = await sifting.sift(command.batch, self._exchange)
+        if self._transport is not None:
+            self._do(commands)
+            self._pace_daemon()
+
+    def _let_go(self) -> None:
+        """Give back the room of an answer, once the client has taken it."""
+        if self._sifting and self._began is None and not self._client_full:
+            self._sifting.sieve.let_go()
 
     def _dial(self, command: Dial) -> None:
         """Take an idle connection, or make one."""
@@ -346,6 +363,7 @@ class ClientConnection(asyncio.Protocol):
             seconds = monotonic() - self._began
             self._began = None
             self._services.ended(self._flow.outcome(self._request, seconds, end))
+            self._let_go()
 
     def _close(self, transport: asyncio.Transport, *, linger: bool) -> None:
         self._patience.stop()
@@ -371,6 +389,11 @@ class ClientConnection(asyncio.Protocol):
                 transport.pause_reading()
         if self._exchange.phase is not Phase.CLOSED:
             self._patience.wait(waiting_time(self._exchange))
+
+    def _pace_daemon(self) -> None:
+        """Read from the daemon while the client takes it, and nothing waits to be judged."""
+        if self._link:
+            self._link.read(wanted=not (self._client_full or self._exchange.sifting))
 
     def _time_out(self) -> None:
         self._do(self._exchange.timed_out())

@@ -10,7 +10,7 @@ INVARIANT: no byte of a request reaches the daemon before it was judged, and a
 tunnel opens only when the daemon has switched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -26,14 +26,17 @@ from authz.proxy.commands import (
     EndDaemon,
     Judge,
     Release,
+    Sift,
     ToClient,
     ToDaemon,
     Tunnel,
 )
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
 from authz.proxy.head import Cutter, FramingError, Head, read_request
+from authz.proxy.held import Held
 from authz.proxy.outcome import End, Flow
 from authz.proxy.reply import Reply, Stage
+from authz.proxy.sieve import Batch, Sieve
 from authz.wire.raw import BodyState
 
 MOST_WAITING = 64 * 1024
@@ -69,7 +72,7 @@ class Exchange:
         self._body: Body | None = None
         self._kept: list[Piece] = []
         self._size = 0
-        self._reply: Reply | None = None
+        self._reply: Reply | Held | None = None
         self._broken = False
 
     @property
@@ -81,6 +84,11 @@ class Exchange:
     def flow(self) -> Flow | None:
         """What has passed of the request that was judged last; None before it was."""
         return self._reply.flow if self._reply else None
+
+    @property
+    def sifting(self) -> bool:
+        """Whether entries of an answer are being judged."""
+        return isinstance(self._reply, Held) and self._reply.batch is not None
 
     @property
     def wants_client(self) -> bool:
@@ -126,12 +134,16 @@ class Exchange:
 
     # What the gate says
 
-    def judged(self, forward: Forward) -> list[Command]:
-        """Send the request that was judged."""
+    def judged(self, forward: Forward, sieve: Sieve | None = None) -> list[Command]:
+        """Send the request that was judged. With a sieve the answer's entries are judged, too."""
         head = self._required()
         if (forward.body is None) == self._plan.reads:
             raise RuntimeError("a body is read before the judgement, or it streams behind it")
-        self._reply = Reply(head, self._plan, closes=not head.keep_alive or self._client_ended)
+        closes = not head.keep_alive or self._client_ended
+        if sieve is None:
+            self._reply = Reply(head, self._plan, closes=closes)
+        else:
+            self._reply = Held(head, self._plan, sieve, closes=closes)
         self.phase = Phase.DAEMON
         commands: list[Command] = []
         if forward.body is not None:
@@ -180,19 +192,52 @@ class Exchange:
         commands: list[Command] = [ToClient(out)] if out else []
         if self._reply.stage is Stage.TUNNEL:
             return commands + self._tunnel()
-        if self._reply.stage is Stage.WHOLE:
-            return commands + self._finish(self._reply)
-        return commands
+        if isinstance(self._reply, Held):
+            return commands + self._sift(self._reply)
+        whole = self._reply.stage is Stage.WHOLE
+        return commands + self._finish(self._reply) if whole else commands
 
     def daemon_ended(self) -> list[Command]:
         """Take note that the daemon sends nothing more."""
         if self.phase is Phase.TUNNEL:
             return [EndClient()]
-        if self._reply is None:
+        reply = self._reply
+        if reply is None:
             return []
-        if self._reply.end():
-            return self._finish(self._reply)
+        if reply.end():
+            return self._sift(reply) if isinstance(reply, Held) else self._finish(reply)
         return self._fail("the daemon ended the connection before its answer was whole")
+
+    # What was judged of an answer
+
+    def sifted(self, batch: Batch, shown: Sequence[bool]) -> list[Command]:
+        """Pass on what may be seen of a batch."""
+        held = self._waiting_for(batch)
+        return self._sift(held, shown) if held else []
+
+    def unsifted(self, batch: Batch, problem: str) -> list[Command]:
+        """Fail: nobody could tell what may be seen."""
+        return self._fail(problem) if self._waiting_for(batch) else []
+
+    def _waiting_for(self, batch: Batch) -> Held | None:
+        """Return the answer that waits; None where it was cut off meanwhile."""
+        held = self._reply if self.phase is Phase.DAEMON else None
+        return held if isinstance(held, Held) and held.batch is batch else None
+
+    def _sift(self, held: Held, shown: Sequence[bool] | None = None) -> list[Command]:
+        """Have judged what can be, or end; ``shown`` is what came out for the batch before."""
+        if held.batch is not None and shown is None:
+            return []
+        try:
+            passed = b"" if shown is None else held.judged(shown)
+            batch = held.due()
+            passed += b"" if batch else held.last()
+        except FramingError as error:
+            return self._fail(f"the daemon's answer cannot be read: {error.detail}")
+        commands: list[Command] = [ToClient(passed)] if passed else []
+        if batch is not None:
+            return [*commands, Sift(batch)]
+        return commands + self._finish(held) if held.stage is Stage.WHOLE else commands
 
     def _fail(self, problem: str) -> list[Command]:
         """Tell the client, or cut it off where it has half of an answer already."""
@@ -312,7 +357,7 @@ class Exchange:
             commands.append(ToDaemon(ahead))
         return commands
 
-    def _finish(self, reply: Reply) -> list[Command]:
+    def _finish(self, reply: Reply | Held) -> list[Command]:
         """End an exchange whose answer is whole."""
         received = self._received
         head = self._head

@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
@@ -27,6 +27,7 @@ from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
+from authz.proxy.sifting import Sifters, Sifting, sifters, sifting
 from authz.proxy.tls import TlsTransport
 from authz.proxy.upstream import Daemon
 from authz.runner import Entrance, Runner
@@ -61,12 +62,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One socket, and what it demands. ``tls`` makes the context of the next connection."""
+    """One socket, and what it demands. ``tls`` makes the context of the next connection.
+
+    With ``filters`` lists hold only what the caller may inspect.
+    """
 
     sock: socket.socket
     address: str
     entrance: Entrance
     tls: Callable[[], ssl.SSLContext] | None = None
+    filters: bool = False
 
 
 def log_stream(outcome: Outcome) -> None:
@@ -96,6 +101,7 @@ class Shared:
     max_body: int
     sign: Callable[[Forward], Headers]
     ended: Callable[[Outcome], None] = log_stream
+    sifters: Sifters = field(default_factory=sifters)
 
 
 class ProxyServer:
@@ -115,6 +121,7 @@ class ProxyServer:
             spawn=self._spawn,
             ended=shared.ended,
             max_body=shared.max_body,
+            sift=self._sift if listener.filters else None,
         )
         self._callers: Counter[int | str] = Counter()
         self._connections: dict[asyncio.Protocol, int | str] = {}
@@ -183,6 +190,9 @@ class ProxyServer:
 
     async def _decide(self, raw: RawRequest) -> Verdict:
         return await self._shared.runner.decide(raw, self._listener.entrance)
+
+    def _sift(self, verdict: Verdict) -> Sifting | None:
+        return sifting(self._shared.runner, self._listener.entrance, verdict, self._shared.sifters)
 
     def _welcome(self, transport: asyncio.Transport, connection: asyncio.Protocol) -> Proofs | None:
         sock = transport.get_extra_info("socket")

@@ -39,7 +39,8 @@ class Outcome:
     told, 0 where it was told nothing. ``sent`` and ``received`` count bytes of
     bodies towards the daemon and from it, framing aside, and all bytes of a
     connection that was ``taken_over``. ``seconds`` begin with the verdict.
-    ``created`` is the id of a new object, or the name of a volume.
+    ``created`` is the id of a new object, or the name of a volume. Of a list that is
+    filtered ``hidden`` says how many of the ``entries`` the caller may not inspect.
     """
 
     request: str
@@ -50,6 +51,8 @@ class Outcome:
     end: End
     taken_over: bool = False
     created: str = ""
+    entries: int | None = None
+    hidden: int | None = None
 
 
 @dataclass(slots=True)
@@ -61,6 +64,8 @@ class Flow:
     received: int = 0
     taken_over: bool = False
     end: End | None = None
+    entries: int | None = None
+    hidden: int | None = None
     kept: bytearray = field(default_factory=bytearray)
 
     def keep(self, data: bytes) -> None:
@@ -79,6 +84,8 @@ class Flow:
             self.end or end,
             self.taken_over,
             _created(bytes(self.kept)) if self.kept else "",
+            self.entries,
+            self.hidden,
         )
 
 

@@ -12,6 +12,8 @@ from authz.gate import Standing, Verdict
 from authz.proxy.commands import Judge
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
+from authz.proxy.sieve import Sieve
+from authz.proxy.sifting import Sifting
 from authz.proxy.upstream import Daemon
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
@@ -30,7 +32,8 @@ class Services:
     returns headers that go along to the daemon. ``spawn`` runs something, and
     calls the function behind it where that fails by a defect. ``still`` judges
     again what is under way, and returns None where it may go on. ``ended`` is told
-    of each request that was let through how it ended; it must not wait.
+    of each request that was let through how it ended; it must not wait. ``sift`` says
+    how the answer to a request is filtered; there is none where no answer is.
     """
 
     decide: Callable[[RawRequest], Awaitable[Verdict]]
@@ -42,6 +45,7 @@ class Services:
     spawn: Spawn
     ended: Callable[[Outcome], None]
     max_body: int
+    sift: Callable[[Verdict], Sifting | None] | None = None
 
 
 async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Verdict:
@@ -57,6 +61,21 @@ async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Ve
     if refusal is not None:
         return await services.refuse(raw, refusal)
     return await services.decide(raw)
+
+
+def outgoing(
+    services: Services, forward: Forward, verdict: Verdict, before: Sifting | None
+) -> tuple[Forward, Sieve | None, Sifting | None]:
+    """Return what is sent to the daemon, and how its answer is filtered, if it is.
+
+    What filtered an answer ``before`` is not needed any more.
+    """
+    if before:
+        before.sieve.let_go()
+    sifting = services.sift(verdict) if services.sift else None
+    if sifting is None:
+        return forward.signed(services.sign(forward)), None, None
+    return sifting.forward.signed(services.sign(sifting.forward)), sifting.sieve, sifting
 
 
 def _raw(command: Judge, evidence: Evidence) -> RawRequest:

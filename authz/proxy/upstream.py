@@ -125,6 +125,13 @@ class Link(asyncio.Protocol):
         if self.transport and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    def read(self, *, wanted: bool) -> None:
+        """Take more, or no more for now."""
+        if wanted:
+            self.resume_reading()
+        else:
+            self.pause_reading()
+
     def finish(self) -> None:
         """Close once everything is sent, and hear nothing more of it."""
         self.dead = True

@@ -179,6 +179,8 @@ def recording(runner: Runner) -> Callable[[Outcome], None]:
                 bytes_out=outcome.received,
                 duration_s=outcome.seconds,
                 ended=outcome.end.value,
+                entries=outcome.entries,
+                hidden=outcome.hidden,
             )
 
     return ended
@@ -189,7 +191,14 @@ def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServe
     tokens = _tokens(settings)
     return [
         ProxyServer(
-            Listener(each.sock, each.listen.address, _entrance(each, tokens), each.tls), shared
+            Listener(
+                each.sock,
+                each.listen.address,
+                _entrance(each, tokens),
+                each.tls,
+                each.listen.filter,
+            ),
+            shared,
         )
         for each in front.opened
     ]

@@ -117,6 +117,8 @@ class Listen(Section):
     tenant: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?$")
     socket: SocketFile | None = None
     tls: Tls | None = None
+    filter: bool = False
+    """Leave out of lists what the caller could not inspect."""
     insecure: bool = False
     """Serve in the clear, or without any proof. Said loudly at every start."""
 

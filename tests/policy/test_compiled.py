@@ -267,3 +267,12 @@ def test_the_same_fact_has_the_same_outcome():
     assert first == again
     assert [a is b for a, b in zip(first, again, strict=True)] == [True, False, False]
     assert [each.allowed for each in elsewhere] == [True, True, False]
+
+
+def test_it_is_known_what_conditions_ask_for():
+    """Whoever has to find something out can leave out what no row asks for."""
+    rows = some_rows(
+        "*, *, *, bind:**, name=a & label.x!=b, deny", "*, *, *, net:**, until=2027-01-01, allow"
+    )
+
+    assert Engine(rows).asked == {"name", "label.x"}

@@ -1,12 +1,14 @@
 """Drives an exchange as a connection would: events in, commands out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from authz.docker.canonical import canonical
 from authz.docker.forward import Forward, forward
 from authz.errors import RefusedError
-from authz.proxy.commands import Command, Dial, Judge, ToClient, ToDaemon
+from authz.proxy.commands import Command, Dial, Judge, Sift, ToClient, ToDaemon
 from authz.proxy.exchange import Exchange
+from authz.proxy.sieve import Batch, Room, Sieve
 from authz.wire.raw import Door, RawRequest
 
 MAX_BODY = 1000
@@ -16,7 +18,9 @@ MAX_BODY = 1000
 class Play:
     """One connection: what was asked, and what both sides got.
 
-    A request that the gate can read is allowed, any other refused with 403.
+    A request that the gate can read is allowed, any other refused with 403. With
+    ``sifts`` answers go through a sieve of an operation; ``shows`` says by its key what
+    of them is seen, and without it they wait in ``sifting``.
     """
 
     allows: bool = True
@@ -26,6 +30,10 @@ class Play:
     daemon: bytes = b""
     others: list[Command] = field(default_factory=list)
     dials: int = 0
+    sifts: str = ""
+    shows: Callable[[str], bool] | None = None
+    sifting: list[Sift] = field(default_factory=list)
+    sieves: list[Sieve] = field(default_factory=list)
 
     def send(self, *pieces: bytes) -> "Play":
         """Let the client send."""
@@ -60,6 +68,10 @@ class Play:
                     self.dials += 1
                     self.daemon += data
                     self.others.append(command)
+                case Sift(batch=batch):
+                    self.sifting.append(command)
+                    if self.shows:
+                        self.take(self.exchange.sifted(batch, self.seen(batch)))
                 case ToClient(data=data):
                     self.client += data
                 case ToDaemon(data=data):
@@ -67,13 +79,22 @@ class Play:
                 case _:
                     self.others.append(command)
 
+    def seen(self, batch: Batch) -> list[bool]:
+        """Say what of a batch is seen."""
+        return [
+            bool(group) and all(self.shows(each.key) for each in group) for group in batch.groups
+        ]
+
     def _verdict(self, command: Judge) -> list[Command]:
         if command.problem is not None:
             return self.exchange.refused(command.problem.status, command.problem.detail)
         if not self.allows:
             return self.exchange.refused(403, "dockgate: denied")
         try:
-            return self.exchange.judged(canonical_of(command))
+            if not self.sifts:
+                return self.exchange.judged(canonical_of(command))
+            self.sieves.append(Sieve(self.sifts, Room()))
+            return self.exchange.judged(canonical_of(command), self.sieves[-1])
         except RefusedError as error:
             return self.exchange.refused(403, error.detail)
 

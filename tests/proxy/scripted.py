@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from authz.audit.record import Mode
 from authz.identity.chain import Method, anonymous
 from authz.lookups.lookup_pass import KEY_BYTES, Passes
 from authz.metrics import Metrics
@@ -75,6 +76,7 @@ class Stage:
     policy: CurrentPolicy
     bundle: Path
     outcomes: list[Outcome]
+    shared: Shared
 
     async def connect(self, tls: ssl.SSLContext | None = None) -> Stream:
         """Connect as a client."""
@@ -118,6 +120,9 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
     tcp: bool = False,
     lookups: ScriptedLookups | None = None,
     max_body: int = 1000,
+    filters: bool = False,
+    rows: str = ROWS,
+    mode: Mode = Mode.ENFORCE,
 ):
     """Run it."""
 
@@ -129,7 +134,7 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
         daemon.script = (script or answering())(daemon)
         upstream = await asyncio.start_unix_server(daemon.serve, daemon.path)
         stack.push_async_callback(_close, upstream, daemon)
-        bundle = a_bundle(folder / "policy", policy=ROWS, people="")
+        bundle = a_bundle(folder / "policy", policy=rows, people="")
         policy = CurrentPolicy(str(bundle))
         sink, metrics = ScriptedSink(), Metrics()
         runner = Runner(
@@ -140,6 +145,7 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
                 passes=Passes(b"k" * KEY_BYTES),
                 sink=sink,
                 metrics=metrics,
+                mode=mode,
             )
         )
         stack.callback(runner.close)
@@ -151,11 +157,12 @@ async def a_stage(  # noqa: PLR0913  one keyword for each part
         shared = Shared(
             runner, link, metrics, Accounts(), max_body, lambda _: (), ended=outcomes.append
         )
-        listener = Listener(sock, "test", Entrance(methods, policy), (lambda: tls) if tls else None)
+        secured = (lambda: tls) if tls else None
+        listener = Listener(sock, "test", Entrance(methods, policy), secured, filters)
         server = ProxyServer(listener, shared)
         await server.start()
         stack.push_async_callback(server.close)
-        yield Stage(daemon, server, address, sink, metrics, policy, bundle, outcomes)
+        yield Stage(daemon, server, address, sink, metrics, policy, bundle, outcomes, shared)
 
 
 def _listening(folder: Path, *, tcp: bool) -> tuple[socket.socket, Path | tuple[str, int]]:

@@ -108,6 +108,19 @@ def test_no_container_may_reach_what_a_listener_goes_by(tmp_path):
     }
 
 
+def test_a_listener_filters_if_the_settings_say_so(tmp_path, policy):
+    """And none does otherwise."""
+    said = settings(
+        {"address": f"unix://{tmp_path}/a.sock", "identity": ["peer"], "filter": True},
+        {"address": f"unix://{tmp_path}/b.sock", "identity": ["peer"]},
+    )
+    shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
+    with front.opened(said, policy) as opened:
+        made = front.servers(opened, said, shared)
+
+        assert [server._listener.filters for server in made] == [True, False]
+
+
 def test_each_listener_has_methods_policy_and_tenant_of_its_own(tmp_path, policy, files):
     """Several at once."""
     said = settings(
@@ -274,7 +287,9 @@ async def test_the_record_has_how_each_request_ended(policy, wanted):
     runner = Runner(parts)
 
     with capture_logs() as logs:
-        front.recording(runner)(Outcome("id-1", 101, 3, 5, 0.5, End.CLIENT, taken_over=True))
+        front.recording(runner)(
+            Outcome("id-1", 101, 3, 5, 0.5, End.CLIENT, taken_over=True, entries=3, hidden=1)
+        )
     runner.close()
 
     assert [log["event"] for log in logs] == ["stream.closed"]
@@ -286,5 +301,7 @@ async def test_the_record_has_how_each_request_ended(policy, wanted):
             "bytes_out": 5,
             "took_us": 500_000,
             "ended": "client",
+            "entries": 3,
+            "hidden": 1,
         }
     ] * wanted
