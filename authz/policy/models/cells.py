@@ -98,12 +98,12 @@ def placed(entry: ModelEntry, meaning: Meaning) -> tuple[Placed | None, list[Pro
     if left is None or problems:
         return None, problems
     problems += _glob_problems(entry, left)
-    return Placed(row_of(entry, meaning), left, "\n".join(entry.texts.values())), problems
+    return Placed(row_of(entry, meaning), left, "\n".join(entry.texts)), problems
 
 
 def row_of(entry: ModelEntry, meaning: Meaning) -> Row:
     """Return a row as the rest of Dockgate knows rows; what it has no place for is its ``when``."""
-    texts = dict(entry.texts)
+    texts = dict(entry.values)
     word = Word(texts.pop(VERDICT, Word.ALLOW))
     subject, domain, action, fact = (
         texts.pop(meaning.column_of(name), "*") for name in ("sub", "dom", "act", "obj")
@@ -135,7 +135,7 @@ def _left(entry: ModelEntry, model: Model) -> tuple[Expression | None, list[Prob
     if problems:
         return None, problems
     try:
-        return filled(model.matcher, Filling(entry.texts, rules, pattern_of)), []
+        return filled(model.matcher, Filling(entry.values, rules, pattern_of)), []
     except CellError as error:
         fault = error.fault
         at = entry[error.column].column + fault.offset
@@ -143,7 +143,7 @@ def _left(entry: ModelEntry, model: Model) -> tuple[Expression | None, list[Prob
 
 
 def _verdict_problems(entry: ModelEntry, model: Model) -> Iterator[Problem]:
-    texts = entry.texts
+    texts = entry.values
     if PRIORITY in texts and not _NUMBER.fullmatch(texts[PRIORITY]):
         message = f'{PRIORITY} is "{texts[PRIORITY]}"; expected a number of at most nine digits'
         yield entry.problem(PRIORITY, message)
@@ -158,7 +158,7 @@ def _verdict_problems(entry: ModelEntry, model: Model) -> Iterator[Problem]:
 
 def _glob_problems(entry: ModelEntry, left: Expression) -> list[Problem]:
     """Refuse to deny by what does not match names with a leading dot."""
-    if entry.texts.get(VERDICT) != Word.DENY:
+    if entry.values.get(VERDICT) != Word.DENY:
         return []
     globs = [
         each.written.value
@@ -252,6 +252,6 @@ def group_faults(
             f'"{member}" begins with no kind of facts; expected {listed(["bind:/srv", "on:own"])}'
         )
         yield "member", message, ""
-    if "domain" in entry.texts and not _TENANT.fullmatch(entry["domain"].text):
+    if "domain" in entry.values and not _TENANT.fullmatch(entry["domain"].text):
         message = f'domain is "{entry["domain"].text}"; expected the name of one tenant'
         yield "domain", f"{message}: Casbin knows no * there", ""

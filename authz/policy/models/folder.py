@@ -109,7 +109,7 @@ def folder_of(source: Source) -> Folder:
 
 
 def _domain(entry: ModelEntry) -> str:
-    return entry.texts.get("domain", ANYBODY)
+    return entry.values.get("domain", ANYBODY)
 
 
 def _links(given: Iterable[ModelEntry]) -> dict[str, dict[tuple[str, str], set[str]]]:

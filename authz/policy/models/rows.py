@@ -27,14 +27,16 @@ _BLANK: Final = " \t"
 class ModelEntry(Entry):
     """One row; its fields are found by the names that the model gives them."""
 
+    named: tuple[Cell, ...] = ()
+
     def __getitem__(self, name: str) -> Cell:
         """Return the field of a column."""
-        return next(cell for cell in self.cells if cell.name == name)
+        return next(cell for cell in self.named if cell.name == name)
 
     @property
-    def texts(self) -> dict[str, str]:
+    def values(self) -> dict[str, str]:
         """The text of each column."""
-        return {cell.name: cell.text for cell in self.cells}
+        return {cell.name: cell.text for cell in self.named}
 
 
 def columns_of(model: Model) -> dict[str, tuple[str, ...]]:
@@ -75,7 +77,8 @@ def _entry(
         Cell(name, each.text, each.column) for name, each in zip(names, cells, strict=True)
     )
     problems = [found for cell in named if (found := _cell_problem(line, cell, kind.text, rules))]
-    return problems or ModelEntry(kind.text, named, line, read_note(comments))
+    texts = tuple(cell.text for cell in named)
+    return problems or ModelEntry(kind.text, texts, line, read_note(comments), named)
 
 
 def _cell_problem(line: Line, cell: Cell, kind: str, rules: Sequence[str]) -> Problem | None:

@@ -32,7 +32,7 @@ def test_a_rule_may_hold_commas_and_quotes():
     file = read_rows(a_source(f"# why: because [CIS 1]\n{text}\n"), MODEL)
     (entry,) = file.entries
     assert file.problems == ()
-    assert list(entry.texts.values()) == _extract_tokens(text)[1:]
+    assert list(entry.values.values()) == _extract_tokens(text)[1:]
     assert entry["rule"].text == RULE
     assert entry["obj"].column == 26
     assert (entry.id, entry.note.message, entry.note.controls) == ("why", "because", ("CIS 1",))
