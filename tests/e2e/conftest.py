@@ -69,7 +69,7 @@ def engine(request: pytest.FixtureRequest) -> engines.Engine:
     found, missing = engines.survey() if os.geteuid() == 0 else ({}, {name: "root is needed"})
     if name in found:
         return found[name]
-    why = missing.get(name, "GATE_TEST_ENGINE names no folder of it")
+    why = missing.get(name) or missing.get(engines.OWN, f"{engines.OWN} names no folder of it")
     reason = f"no Docker engine {name}: {why} (tests/e2e/engines.py install)"
     if os.environ.get("CI") == "true" and name in engines.chosen():
         pytest.fail(reason)

@@ -30,6 +30,7 @@ from pathlib import Path
 NAMES = ("20.10", "26.1")
 MORE = ("28.5",)
 """Engines that are installed where they are named, for what NAMES lack."""
+OWN = "GATE_TEST_ENGINE"
 
 _SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSTEM_PACKAGES = ("docker.io", "iptables", "busybox-static", "procps")  # docker top runs ps
@@ -82,9 +83,12 @@ def survey() -> tuple[dict[str, Engine], dict[str, str]]:
             found[name] = _suite_engine(name) if name in _SUITES else _system_engine(name)
         except EngineError as error:
             missing[name] = str(error)
-    if folder := os.environ.get("GATE_TEST_ENGINE"):
-        own = _engine_in(Path(folder).resolve())
-        found[own.name] = own
+    if folder := os.environ.get(OWN):
+        try:
+            own = _engine_in(Path(folder).resolve())
+            found[own.name] = own
+        except EngineError as error:
+            missing[OWN] = str(error)
     return found, missing
 
 
@@ -383,7 +387,7 @@ def main(arguments: Sequence[str]) -> int:
     found, missing = survey()
     for engine in found.values():
         sys.stdout.write(f"{engine.name}  {engine.version}  {engine.dockerd}\n")
-    wanted = [name for name in missing if name in {*NAMES, *more}]
+    wanted = [name for name in missing if name in {*NAMES, *more, OWN}]
     for name in wanted:
         _say(f"MISSING: engine {name}: {missing[name]}")
         _say(
