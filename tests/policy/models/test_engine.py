@@ -5,10 +5,11 @@ import weakref
 
 import pytest
 
-from authz.errors import Reason, RefusedError
+from authz.errors import PolicyError, Reason, RefusedError
 from authz.facts.facts import Fact, Facts
 from authz.identity.identity import Identity
 from authz.policy.bundle import load_bundle
+from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect, Word
 from authz.policy.snapshot import compile_snapshot
 from tests.policies import a_bundle
@@ -149,3 +150,17 @@ def test_a_policy_ends_with_its_last_user(tmp_path):
         assert seen() is None
     finally:
         gc.enable()
+
+
+def test_a_bundle_is_reloaded_with_its_model(tmp_path):
+    """From one model to another, and back to none that loads."""
+    folder = a_bundle(tmp_path, **files_of({"rows": ALLOW}))
+    current = CurrentPolicy(str(folder))
+    facts = Facts("image.pull", (Fact("on", "own"),))
+    assert current.snapshot.judge(Identity("user:ann"), facts, {}).effect is Effect.DENY
+    a_bundle(tmp_path, **files_of({"rows": ALLOW.replace("on:new", "on:*"), "m": KEYS}))
+    assert current.reload().judge(Identity("user:ann"), facts, {}).effect is Effect.ALLOW
+    a_bundle(tmp_path, **files_of({"e": "nonsense"}))
+    with pytest.raises(PolicyError):
+        current.reload()
+    assert current.snapshot.judge(Identity("user:ann"), facts, {}).effect is Effect.ALLOW
