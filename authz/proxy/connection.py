@@ -51,6 +51,7 @@ class ClientConnection(asyncio.Protocol):
         self._proofs: Proofs | None = None
         self._link: Link | None = None
         self._dialing = False
+        self._judging = False
         self._repeat: bytes | None = None
         self._unsent: deque[ToDaemon | EndDaemon] = deque()
         self._daemon_full = False
@@ -202,7 +203,7 @@ class ClientConnection(asyncio.Protocol):
                     self._unsent.append(command)
                     self._send()
                 case Judge():
-                    self._services.spawn(self._judge(command), self.close)
+                    self._begin_to_judge(command)
                 case Dial():
                     self._dial(command)
                 case Release(reusable=reusable):
@@ -223,6 +224,17 @@ class ClientConnection(asyncio.Protocol):
                 self._close(self._transport, linger=linger)
             case Abort():
                 self._transport.abort()
+
+    def _begin_to_judge(self, command: Judge) -> None:
+        """Judge at once what can be; of requests sent ahead each has a turn of its own."""
+        if self._judging:
+            self._services.spawn(self._judge(command), self.close)
+            return
+        self._judging = True
+        try:
+            self._services.begin(self._judge(command), self.close)
+        finally:
+            self._judging = False
 
     async def _judge(self, command: Judge) -> None:
         verdict = await judge(self._services, self._proofs, command)

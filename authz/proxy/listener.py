@@ -113,6 +113,7 @@ class ProxyServer:
             sign=shared.sign,
             daemon=shared.daemon,
             spawn=self._spawn,
+            begin=self._begin,
             ended=shared.ended,
             max_body=shared.max_body,
         )
@@ -225,12 +226,32 @@ class ProxyServer:
         self._shared.metrics.connections.dec()
 
     def _spawn(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+        self._go_on(self._guarded(work, failed))
+
+    def _go_on(self, guarded: Coroutine[None, None, None]) -> None:
         if self._group is None:
-            work.close()
+            guarded.close()
             return
-        task = self._group.create_task(self._guarded(work, failed))
+        task = self._group.create_task(guarded)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _begin(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+        """Go as far as that is possible without a task, which goes on from there.
+
+        INVARIANT: what has to wait says so first, by ``asyncio.sleep(0)``.
+        """
+        guarded = self._guarded(work, failed)
+        try:
+            waits_for = guarded.send(None)
+        except StopIteration:
+            return
+        if waits_for is None:
+            self._go_on(guarded)
+            return
+        guarded.close()
+        log.error("connection.failed", problem="a judgement waits without saying so first")
+        failed()
 
     async def _guarded(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
         """Keep a defect of one connection from ending all of them."""

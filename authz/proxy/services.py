@@ -28,8 +28,8 @@ class Services:
     ``welcome`` takes in a connection and returns what completes its proofs with
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
-    calls the function behind it where that fails by a defect. ``still`` judges
-    again what is under way, and returns None where it may go on. ``ended`` is told
+    calls the function behind it where that fails by a defect; ``begin`` does so at
+    once as far as nothing has to be waited for. ``still`` judges again what is under way, and returns None where it may go on. ``ended`` is told
     of each request that was let through how it ended; it must not wait.
     """
 
@@ -40,6 +40,7 @@ class Services:
     sign: Callable[[Forward], Headers]
     daemon: Daemon
     spawn: Spawn
+    begin: Spawn
     ended: Callable[[Outcome], None]
     max_body: int
 

@@ -222,3 +222,39 @@ async def test_a_stream_does_not_outlive_rights(tmp_path, monkeypatch):
 
     reasons = [record.reason.value for record in stage.sink.records]
     assert reasons == ["rule", "bad_credential", "rule", "no_rule"]
+
+
+async def test_a_judgement_that_waits_unannounced_ends_its_connection(tmp_path, monkeypatch):
+    """It cannot go on without a task; nothing reaches the daemon, and the log says why."""
+
+    async def waiting(_self, _peer):
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(Accounts, "resolve", waiting)
+    with capture_logs() as logs:
+        async with a_stage(tmp_path, methods=(peer,)) as stage:
+            assert await stage.ask(GET) == b""
+            assert stage.daemon.connections == 0
+
+    problems = [each["problem"] for each in logs if each["event"] == "connection.failed"]
+    assert problems == ["a judgement waits without saying so first"]
+
+
+async def test_requests_sent_ahead_take_turns_with_others(tmp_path):
+    """Two thousand refusals in one piece are two thousand answers, and hold up nobody."""
+    many = 2000
+    ahead = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" * many
+    async with a_stage(tmp_path) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ahead + GET)
+        await until(lambda: stage.sink.records)
+        other = await stage.ask(GET)
+        before = len(stage.sink.records)
+        async with asyncio.timeout(10):
+            answers = await reader.read()
+        writer.close()
+
+    assert other.startswith(b"HTTP/1.1 200 ")
+    assert before < many
+    assert answers.count(b"HTTP/1.1 403 ") == many
+    assert answers.endswith(b"hi")
