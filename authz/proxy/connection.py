@@ -212,7 +212,8 @@ class ClientConnection(asyncio.Protocol):
                     self._begin_tunnel()
                 case _:
                     self._end(command)
-        self._pace()
+        if not self._judging:  # else whoever began to judge does so behind it
+            self._pace()
 
     def _end(self, command: EndClient | Close | Abort) -> None:
         if self._transport is None:

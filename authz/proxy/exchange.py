@@ -14,8 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
 
-from authz.docker.forward import Forward, Plan, plan
-from authz.errors import RefusedError
+from authz.docker.forward import Forward, Plan
 from authz.proxy import refusal, rewrite
 from authz.proxy.commands import (
     Abort,
@@ -30,8 +29,9 @@ from authz.proxy.commands import (
     ToDaemon,
     Tunnel,
 )
+from authz.proxy.familiar import Asked, read_request
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
-from authz.proxy.head import Cutter, FramingError, Head, read_request
+from authz.proxy.head import Cutter, FramingError, Head
 from authz.proxy.outcome import End, Flow
 from authz.proxy.reply import Reply, Stage
 from authz.wire.raw import BodyState
@@ -224,18 +224,16 @@ class Exchange:
             return self._break(error)
         return []
 
-    def _begin(self, head: Head) -> list[Command]:
+    def _begin(self, asked: Asked) -> list[Command]:
         """Decide what of a request is needed before it is judged."""
+        head, handling = asked
         self._head = head
-        readable = True
-        try:
-            self._plan = plan(head.method, head.target)
-        except RefusedError:
-            readable = False  # and the gate will say why
+        readable = handling is not None  # else the gate will say why
         if head.has_body:
             self._body = Chunked() if head.chunked else Measured(head.length)
-        if readable:
-            _check_switch(head, self._plan)
+        if handling is not None:
+            self._plan = handling
+            _check_switch(head, handling)
         if not head.has_body:
             return self._judge(b"", BodyState.COMPLETE)
         if not readable or not (self._plan.reads or head.upgrade):

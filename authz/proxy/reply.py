@@ -9,8 +9,9 @@ from enum import Enum, auto
 
 from authz.docker.forward import Plan
 from authz.proxy import rewrite
+from authz.proxy.familiar import read_answer
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
-from authz.proxy.head import AnswerHead, Cutter, FramingError, Head, read_answer
+from authz.proxy.head import AnswerHead, Cutter, FramingError, Head
 from authz.proxy.outcome import CREATED, Flow
 
 SWITCHED = 101
@@ -105,10 +106,11 @@ class Reply:
         if head.status == SWITCHED:
             asked = self._request.upgrade
             return bool(asked) and asked == self._plan.switch == head.upgrade
-        media = next((value for name, value in head.headers if name.lower() == "content-type"), "")
-        raw = media.partition(";")[0].strip().lower() in _RAW
         framed = head.chunked or head.length is not None
-        return self._plan.bare and head.status == _OK and raw and not framed
+        if framed or not self._plan.bare or head.status != _OK:
+            return False
+        media = next((value for name, value in head.headers if name.lower() == "content-type"), "")
+        return media.partition(";")[0].strip().lower() in _RAW
 
     def _frame(self, head: AnswerHead) -> Sequence[str]:
         """Choose how the body is read, and say how it is framed for the client."""

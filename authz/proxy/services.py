@@ -29,8 +29,9 @@ class Services:
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
     calls the function behind it where that fails by a defect; ``begin`` does so at
-    once as far as nothing has to be waited for. ``still`` judges again what is under way, and returns None where it may go on. ``ended`` is told
-    of each request that was let through how it ended; it must not wait.
+    once as far as nothing has to be waited for. ``still`` judges again what is under
+    way, and returns None where it may go on. ``ended`` is told of each request that
+    was let through how it ended; it must not wait.
     """
 
     decide: Callable[[RawRequest], Awaitable[Verdict]]
