@@ -158,6 +158,7 @@ class ProxyServer:
         for connection in [*self._connections]:
             if isinstance(connection, ClientConnection):
                 connection.close()
+        self._group = None  # what waits for a record without a task is given up
         for task in self._tasks:
             task.cancel()
         await self._stack.aclose()
@@ -228,7 +229,7 @@ class ProxyServer:
     def _spawn(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
         self._go_on(self._guarded(work, failed))
 
-    def _go_on(self, guarded: Coroutine[None, None, None]) -> None:
+    def _go_on(self, guarded: Coroutine[Any, None, None]) -> None:
         if self._group is None:
             guarded.close()
             return
@@ -236,24 +237,22 @@ class ProxyServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _begin(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+    def _begin(self, work: Coroutine[Any, None, None], failed: Callable[[], None]) -> None:
         """Go as far as that is possible without a task, which goes on from there.
 
-        INVARIANT: what has to wait says so first, by ``asyncio.sleep(0)``.
+        What needs one, such as a time limit, lets it come first, by ``asyncio.sleep(0)``.
         """
         guarded = self._guarded(work, failed)
         try:
-            waits_for = guarded.send(None)
+            waits_for: asyncio.Future[Any] | None = guarded.send(None)
         except StopIteration:
             return
         if waits_for is None:
             self._go_on(guarded)
-            return
-        guarded.close()
-        log.error("connection.failed", problem="a judgement waits without saying so first")
-        failed()
+        else:
+            waits_for.add_done_callback(lambda _: self._go_on(guarded))
 
-    async def _guarded(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+    async def _guarded(self, work: Coroutine[Any, None, None], failed: Callable[[], None]) -> None:
         """Keep a defect of one connection from ending all of them."""
         try:
             await work

@@ -224,20 +224,58 @@ async def test_a_stream_does_not_outlive_rights(tmp_path, monkeypatch):
     assert reasons == ["rule", "bad_credential", "rule", "no_rule"]
 
 
-async def test_a_judgement_that_waits_unannounced_ends_its_connection(tmp_path, monkeypatch):
-    """It cannot go on without a task; nothing reaches the daemon, and the log says why."""
+async def test_a_judgement_waits_for_whatever_it_needs(tmp_path, monkeypatch):
+    """Begun without a task, it has one behind its first wait; until then nothing is sent on."""
+    named = asyncio.get_running_loop().create_future()
 
-    async def waiting(_self, _peer):
-        await asyncio.get_running_loop().create_future()
+    async def waiting(_self, found):
+        await named
+        async with asyncio.timeout(1):
+            return found.credentials
 
     monkeypatch.setattr(Accounts, "resolve", waiting)
-    with capture_logs() as logs:
-        async with a_stage(tmp_path, methods=(peer,)) as stage:
-            assert await stage.ask(GET) == b""
-            assert stage.daemon.connections == 0
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        asking = asyncio.create_task(stage.ask(GET))
+        await asyncio.sleep(0.1)
+        assert stage.daemon.connections == 0
+        named.set_result(None)
+        assert (await asking).startswith(b"HTTP/1.1 200 ")
 
-    problems = [each["problem"] for each in logs if each["event"] == "connection.failed"]
-    assert problems == ["a judgement waits without saying so first"]
+
+async def test_what_needs_a_task_and_does_not_wait_for_one_lets_nothing_through(
+    tmp_path, monkeypatch
+):
+    """A defect, and it ends the connection."""
+
+    async def hasty(_self, found):
+        async with asyncio.timeout(1):
+            return found.credentials
+
+    monkeypatch.setattr(Accounts, "resolve", hasty)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        assert await stage.ask(GET) == b""
+        assert stage.daemon.connections == 0
+
+
+async def test_what_still_waits_at_the_end_is_given_up(tmp_path, monkeypatch):
+    """Whenever it comes, nothing is sent on."""
+    named = asyncio.get_running_loop().create_future()
+
+    async def waiting(_self, found):
+        await named
+        return found.credentials
+
+    monkeypatch.setattr(Accounts, "resolve", waiting)
+    monkeypatch.setattr(listener, "SHUTDOWN_TIME", 0.1)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        asking = asyncio.create_task(stage.ask(GET))
+        await asyncio.sleep(0.1)
+        await stage.server.close()
+        named.set_result(None)
+        await asyncio.sleep(0.05)
+        with suppress(ConnectionError):
+            assert await asking == b""
+        assert stage.daemon.connections == 0
 
 
 async def test_requests_sent_ahead_take_turns_with_others(tmp_path):
