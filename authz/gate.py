@@ -140,12 +140,22 @@ class Course:
         verdict = self._verdict()
         if self.forward is None or not verdict.lets_through:
             return verdict
-        return replace(verdict, forward=self.forward, standing=self._standing())
+        return Verdict(
+            verdict.id,
+            verdict.effect,
+            verdict.reason,
+            verdict.message,
+            verdict.decision,
+            verdict.enforced,
+            self.forward,
+            self._standing(),
+        )
 
     def _standing(self) -> Standing | None:
         if self.request is None or self.identity is None or self.facts is None:
             return None
-        raw = replace(self.raw, body=b"")  # streams can be many, and last for days
+        # Streams can be many, and last for days.
+        raw = replace(self.raw, body=b"") if self.raw.body else self.raw
         return Standing(raw, self.request, self.identity, self.facts, self.context)
 
     def _verdict(self) -> Verdict:
@@ -236,7 +246,9 @@ def forward(prepared: Prepared, answers: Answers) -> Forward | None:
     request, limits = prepared.request, prepared.limits
     found = pins(request, answers, images=limits.pin_images)
     labels = marks(request, prepared.identity, limits.facts_of(Door.PROXY))
-    return written(prepared.raw, request, replace(found, body=(*found.body, *labels)))
+    if labels:
+        found = replace(found, body=(*found.body, *labels))
+    return written(prepared.raw, request, found)
 
 
 def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]:

@@ -124,8 +124,11 @@ class Accounts:
         self._room = threading.BoundedSemaphore(MOST_THREADS)
         self._known: dict[tuple[int, tuple[int, ...]], _Names] = {}
 
-    async def resolve(self, peer: Peer) -> PeerCredentials:
-        """Return the peer with its names. Raises RefusedError (LOOKUP_FAILED)."""
+    async def resolve(self, peer: Peer, last: PeerCredentials | None = None) -> PeerCredentials:
+        """Return the peer with its names. Raises RefusedError (LOOKUP_FAILED).
+
+        ``last`` is what came out for the same peer before, and comes out again where it holds.
+        """
         found = peer.credentials
         if found.problem or found.container:
             return found
@@ -138,6 +141,8 @@ class Accounts:
         if len(self._known) > MOST_NAMES:
             del self._known[next(iter(self._known))]
         _, account, groups = known
+        if last is not None and last.account is account and last.groups is groups:
+            return last
         return PeerCredentials(found.uid, found.gid, found.pid, account, groups)
 
     async def _ask(self, uid: int, gids: tuple[int, ...]) -> tuple[str | None, tuple[str, ...]]:

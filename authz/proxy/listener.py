@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
@@ -205,15 +205,17 @@ class ProxyServer:
     def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
         chain = certificates(tls)
         protection = "mutual" if chain else "server" if tls else "none"
+        accounts = self._shared.accounts
+        last = Evidence(certificates=chain, listener=self._listener.address, tls=protection)
 
         async def evidence(headers: Headers) -> Evidence:
-            return Evidence(
-                certificates=chain,
-                bearer=bearer(headers),
-                peer=await self._shared.accounts.resolve(peer) if peer else None,
-                listener=self._listener.address,
-                tls=protection,
-            )
+            nonlocal last
+            if peer is not None:
+                found = await accounts.resolve(peer, last.peer)
+                if found is not last.peer:
+                    last = replace(last, peer=found)
+            token = bearer(headers)
+            return last if token is None else replace(last, bearer=token)
 
         return evidence
 

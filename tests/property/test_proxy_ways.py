@@ -4,11 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authz.docker.forward import plan
+from authz.docker import forward as writing
+from authz.docker.canonical import canonical
+from authz.docker.forward import forward, plan
 from authz.errors import RefusedError
 from authz.proxy import familiar, head
 from authz.proxy.framing import Chunked
 from authz.proxy.head import FramingError
+from authz.wire.raw import Door, RawRequest
 
 pytestmark = pytest.mark.property
 
@@ -64,7 +67,7 @@ def anew(text):
         return found, None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(changed(REQUESTS), changed(ANSWERS))
 def test_what_was_read_before_reads_as_anew(requests, answers):
     """Whatever was read between."""
@@ -91,7 +94,7 @@ def fed(pieces, *, trailers):
     return found, rest, body.done
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(changed(CHUNKS).map(b"".join), min_size=1, max_size=3).map(b"".join),
     st.integers(1, 40),
@@ -105,3 +108,25 @@ def test_whole_chunks_are_read_as_byte_by_byte(text, size, trailers):
     assert fed([text[at : at + size] for at in range(0, len(text), size)], trailers=trailers) == (
         singly
     )
+
+
+TARGETS = (
+    b"/v1.47/containers/json?all=1&filters=%7B%22label%22%3A%5B%22a%22%5D%7D",
+    b"/containers/web/json",
+    b"/images/a%2fb/json?x=1",
+    b"/_ping",
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(changed(TARGETS))
+def test_a_target_is_written_as_anew(targets):
+    """Whatever was written between."""
+    writing._targets.clear()
+    for target in [*targets, *targets]:
+        raw = RawRequest("GET", target.decode("latin-1"), (("Host", "x"),), door=Door.PROXY)
+        try:
+            request = canonical(raw)
+        except RefusedError:
+            continue
+        assert forward(raw, request).target == writing._escaped(raw, request, writing.Pins())
