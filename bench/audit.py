@@ -25,10 +25,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authz import keeping
 from authz.audit.chain import Kind
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
+from authz.service import keeping
 from bench.plugin import ASKED, _asked, _cpu, _site, _started, _until
 from bench.table import document, percentile, show
 
