@@ -138,18 +138,9 @@ class Course:
         A request that was neither refused nor judged is refused.
         """
         verdict = self._verdict()
-        if self.forward is None or not verdict.lets_through:
+        if self.forward is None or not verdict.lets_through or verdict.forward is not None:
             return verdict
-        return Verdict(
-            verdict.id,
-            verdict.effect,
-            verdict.reason,
-            verdict.message,
-            verdict.decision,
-            verdict.enforced,
-            self.forward,
-            self._standing(),
-        )
+        return replace(verdict, forward=self.forward, standing=self._standing())
 
     def _standing(self) -> Standing | None:
         if self.request is None or self.identity is None or self.facts is None:
@@ -165,7 +156,15 @@ class Course:
             return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
         decision = self.decision
         if decision.effect is Effect.ALLOW:
-            return Verdict(self.id, decision.effect, decision.reason, decision=decision)
+            standing = self._standing() if self.forward is not None else None
+            return Verdict(
+                self.id,
+                decision.effect,
+                decision.reason,
+                decision=decision,
+                forward=self.forward,
+                standing=standing,
+            )
         action = self.facts.action if self.facts else ""
         message = explain.denial(decision, self.identity.subject, self.id, action)
         return Verdict(

@@ -241,15 +241,16 @@ class ClientConnection(asyncio.Protocol):
         verdict = await judge(self._services, self._proofs, command)
         self._request = verdict.id
         if verdict.forward is not None:
-            self._flow, self._began = Flow(), monotonic()
+            self._began = monotonic()
         if self._transport is None or self._exchange.phase is not Phase.VERDICT:
+            self._flow = Flow()
             self._settle(End.CLIENT)
             return  # the client has gone
         self._standing = verdict.standing
         if verdict.forward is not None:
             further = self._services.sign(verdict.forward)
             commands = self._exchange.judged(verdict.forward.signed(further))
-            self._flow = self._exchange.flow or self._flow
+            self._flow = self._exchange.flow or Flow()
             self._do(commands)
             return
         status = command.problem.status if command.problem else refusal.status(verdict.reason)

@@ -39,6 +39,7 @@ from authz.wire.raw import BodyState
 MOST_WAITING = 64 * 1024
 """Bytes that a client may send ahead of its turn."""
 
+_NO_PLAN = Plan()
 _REPEATABLE = frozenset({"GET", "HEAD"})
 
 
@@ -65,7 +66,7 @@ class Exchange:
 
     def _reset(self) -> None:
         self._head: Head | None = None
-        self._plan = Plan()
+        self._plan = _NO_PLAN
         self._body: Body | None = None
         self._kept: list[Piece] = []
         self._size = 0
@@ -214,6 +215,8 @@ class Exchange:
 
     def _advance(self) -> list[Command]:
         """Read heads and inspected bodies as far as they have arrived."""
+        if self.idle:
+            return []
         try:
             if self.phase is Phase.HEAD:
                 found = self._cutter.cut()
