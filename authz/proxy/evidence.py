@@ -91,11 +91,11 @@ def read_peer(sock: socket.socket, proc: Path = Path("/proc")) -> Peer:
 
 def bearer(headers: Headers) -> str | None:
     """Return the token of an ``Authorization`` header; empty for one of another form."""
-    value = next((value for name, value in headers if name.lower() == "authorization"), None)
-    if value is None:
-        return None
-    scheme, _, token = value.partition(" ")
-    return token.strip(" ") if scheme.lower() == "bearer" else ""
+    for name, value in headers:
+        if name.lower() == "authorization":
+            scheme, _, token = value.partition(" ")
+            return token.strip(" ") if scheme.lower() == "bearer" else ""
+    return None
 
 
 def certificates(tls: ssl.SSLObject | None) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ _FIRST_FINAL = 200
 _RAW = frozenset({"application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream"})
 """Content types under which the daemon takes a connection over without a switch."""
 
+_UNBOUNDED = Unbounded()
+
 
 class Stage(Enum):
     """How far an answer has come."""
@@ -45,7 +47,7 @@ class Reply:
         self._plan = plan
         self._cutter = Cutter()
         self._head: AnswerHead | None = None
-        self._body: Body = Unbounded()
+        self._body: Body = _UNBOUNDED
         self._in_chunks = False
         self._left_over = False
         self.stage = Stage.NOTHING
