@@ -51,7 +51,6 @@ class ClientConnection(asyncio.Protocol):
         self._proofs: Proofs | None = None
         self._link: Link | None = None
         self._dialing = False
-        self._judging = False
         self._repeat: bytes | None = None
         self._unsent: deque[ToDaemon | EndDaemon] = deque()
         self._daemon_full = False
@@ -203,7 +202,9 @@ class ClientConnection(asyncio.Protocol):
                     self._unsent.append(command)
                     self._send()
                 case Judge():
-                    self._begin_to_judge(command)
+                    self._services.begin(self._judge(command), self.close)
+                    if self._exchange.phase is not Phase.VERDICT:
+                        return  # judged already, and what came of it is done
                 case Dial():
                     self._dial(command)
                 case Release(reusable=reusable):
@@ -212,8 +213,7 @@ class ClientConnection(asyncio.Protocol):
                     self._begin_tunnel()
                 case _:
                     self._end(command)
-        if not self._judging:  # else whoever began to judge does so behind it
-            self._pace()
+        self._pace()
 
     def _end(self, command: EndClient | Close | Abort) -> None:
         if self._transport is None:
@@ -226,31 +226,19 @@ class ClientConnection(asyncio.Protocol):
             case Abort():
                 self._transport.abort()
 
-    def _begin_to_judge(self, command: Judge) -> None:
-        """Judge at once what can be; of requests sent ahead each has a turn of its own."""
-        if self._judging:
-            self._services.spawn(self._judge(command), self.close)
-            return
-        self._judging = True
-        try:
-            self._services.begin(self._judge(command), self.close)
-        finally:
-            self._judging = False
-
     async def _judge(self, command: Judge) -> None:
         verdict = await judge(self._services, self._proofs, command)
         self._request = verdict.id
         if verdict.forward is not None:
-            self._began = monotonic()
+            self._flow, self._began = Flow(), monotonic()
         if self._transport is None or self._exchange.phase is not Phase.VERDICT:
-            self._flow = Flow()
             self._settle(End.CLIENT)
             return  # the client has gone
         self._standing = verdict.standing
         if verdict.forward is not None:
             further = self._services.sign(verdict.forward)
             commands = self._exchange.judged(verdict.forward.signed(further))
-            self._flow = self._exchange.flow or Flow()
+            self._flow = self._exchange.flow or self._flow
             self._do(commands)
             return
         status = command.problem.status if command.problem else refusal.status(verdict.reason)
@@ -326,8 +314,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _release(self, *, reusable: bool) -> None:
         self._settle(End.WHOLE)
-        link, self._link = self._link, None
-        self._repeat = None
+        link, self._link, self._repeat = self._link, None, None
         self._unsent.clear()
         if link is None:
             return

@@ -120,6 +120,7 @@ class ProxyServer:
         self._callers: Counter[int | str] = Counter()
         self._connections: dict[asyncio.Protocol, int | str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beginning = False
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
         self._server: asyncio.Server | None = None
@@ -243,12 +244,19 @@ class ProxyServer:
         """Go as far as that is possible without a task, which goes on from there.
 
         What needs one, such as a time limit, lets it come first, by ``asyncio.sleep(0)``.
+        What begins within another such work, as for requests sent ahead, has a turn of its own.
         """
+        if self._beginning:
+            self._spawn(work, failed)
+            return
         guarded = self._guarded(work, failed)
+        self._beginning = True
         try:
             waits_for: asyncio.Future[Any] | None = guarded.send(None)
         except StopIteration:
             return
+        finally:
+            self._beginning = False
         if waits_for is None:
             self._go_on(guarded)
         else:
