@@ -138,14 +138,15 @@ class Course:
         A request that was neither refused nor judged is refused.
         """
         verdict = self._verdict()
-        if self.forward is None or not verdict.lets_through:
+        if self.forward is None or not verdict.lets_through or verdict.forward is not None:
             return verdict
         return replace(verdict, forward=self.forward, standing=self._standing())
 
     def _standing(self) -> Standing | None:
         if self.request is None or self.identity is None or self.facts is None:
             return None
-        raw = replace(self.raw, body=b"")  # streams can be many, and last for days
+        # Streams can be many, and last for days.
+        raw = replace(self.raw, body=b"") if self.raw.body else self.raw
         return Standing(raw, self.request, self.identity, self.facts, self.context)
 
     def _verdict(self) -> Verdict:
@@ -155,7 +156,15 @@ class Course:
             return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
         decision = self.decision
         if decision.effect is Effect.ALLOW:
-            return Verdict(self.id, decision.effect, decision.reason, decision=decision)
+            standing = self._standing() if self.forward is not None else None
+            return Verdict(
+                self.id,
+                decision.effect,
+                decision.reason,
+                decision=decision,
+                forward=self.forward,
+                standing=standing,
+            )
         action = self.facts.action if self.facts else ""
         message = explain.denial(decision, self.identity.subject, self.id, action)
         return Verdict(
@@ -236,7 +245,9 @@ def forward(prepared: Prepared, answers: Answers) -> Forward | None:
     request, limits = prepared.request, prepared.limits
     found = pins(request, answers, images=limits.pin_images)
     labels = marks(request, prepared.identity, limits.facts_of(Door.PROXY))
-    return written(prepared.raw, request, replace(found, body=(*found.body, *labels)))
+    if labels:
+        found = replace(found, body=(*found.body, *labels))
+    return written(prepared.raw, request, found)
 
 
 def survey(prepared: Prepared, answers: Answers) -> Facts | tuple[Question, ...]:

@@ -5,15 +5,17 @@ CPU time of the proxy's process for one request, a stream of a gigabyte by its t
 both ways: an image that is saved, and one that is loaded. Everything is on in ours: the peer's
 identity, every fact, a policy, a record for each decision. HAProxy is Debian's
 (``apt-get install haproxy``), in its http mode with one thread and without a log; ``--haproxy``
-names another program. A stream goes over TLS with a client's certificate as well, which the bare
-relay does not speak. The three take turns, and what is shown is the best of the rounds: what else
-the machine does makes some of them slower, and none faster.
+names another program, and ``--other`` the command of one more. A stream goes over TLS with a
+client's certificate as well, which the bare relay and the other do not speak. They take turns, and
+what is shown is the best of the rounds: what else the machine does makes some of them slower, and
+none faster.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import shutil
 import socket
 import ssl
@@ -42,7 +44,7 @@ LOAD = (
     b"User-Agent: Docker-Client/28.5.2 (linux)\r\nContent-Type: application/x-tar\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
-OURS, THEIRS, BARE = "dockgate", "haproxy", "relay"
+OURS, THEIRS, BARE, OTHER = "dockgate", "haproxy", "relay", "other"
 HAPROXY = """
 global
     nbthread 1
@@ -66,7 +68,7 @@ PATIENCE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One of the three, as it runs. ``port`` is where it speaks TLS, 0 for nowhere."""
+    """One of them, as it runs. ``port`` is where it speaks TLS, 0 for nowhere."""
 
     name: str
     path: Path
@@ -83,6 +85,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=0, help="further rows of the policy")
     parser.add_argument("--haproxy", default=shutil.which("haproxy"), help="the program")
+    parser.add_argument(
+        "--other", help="a command that serves {listen} before {daemon}, to be measured as well"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dgb-") as folder, ExitStack() as stack:
         root = Path(folder)
@@ -156,6 +161,9 @@ def _doors(
             HAPROXY.format(listen=root / THEIRS, upstream=daemon, secured=f"{tls} verify required")
         )
         commands[THEIRS] = [options.haproxy, "-db", "-f", settings]
+    if options.other:
+        wanted = {"listen": root / OTHER, "daemon": daemon}
+        commands[OTHER] = [each.format(**wanted) for each in shlex.split(options.other)]
     site = a_gate(root, daemon, root / OURS, options.rows)
     with site.open("a") as stream:
         stream.write(
@@ -167,7 +175,7 @@ def _doors(
     for name, command in commands.items():
         process = stack.enter_context(started(command))
         await_socket(root / name, process)
-        yield Door(name, root / name, process.pid, ports[name])
+        yield Door(name, root / name, process.pid, ports.get(name, 0))
 
 
 def a_gate(root: Path, daemon: Path, listen: Path, rows: int = 0) -> Path:

@@ -15,6 +15,7 @@ which those are is for others to say.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -63,6 +64,13 @@ _KEPT_OF = {
     "ImagePush": ("x-meta-",),
 }
 """Beginnings of further names, by operation."""
+
+_READING = frozenset({"GET", "HEAD"})
+_MOST = 256
+_LONGEST = 512
+"""How many targets of what only reads are remembered, and of which length."""
+
+_targets: dict[tuple[str, str], str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +144,28 @@ def forward(raw: RawRequest, request: ApiRequest, pins: Pins = _NO_PINS) -> Forw
 
 
 def _plan(operation: Operation) -> Plan:
-    return Plan(
-        reads=operation.body != "opaque",
-        switch=_SWITCHES.get(operation.name, ""),
-        bare=operation.name in _BARE,
-    )
+    return _plan_of(operation.name, operation.body)
+
+
+@cache
+def _plan_of(name: str, body: str) -> Plan:
+    """Keep one plan for each operation."""
+    return Plan(reads=body != "opaque", switch=_SWITCHES.get(name, ""), bare=name in _BARE)
 
 
 def _target(raw: RawRequest, request: ApiRequest, pins: Pins) -> str:
+    """Write it anew, or know it: the same reading, by the same pins, of what anybody may see."""
+    if raw.method not in _READING or pins.path or pins.query or len(raw.target) > _LONGEST:
+        return _escaped(raw, request, pins)
+    known = _targets.get((raw.method, raw.target))
+    if known is None:
+        if len(_targets) >= _MOST:
+            del _targets[next(iter(_targets))]
+        known = _targets[raw.method, raw.target] = _escaped(raw, request, pins)
+    return known
+
+
+def _escaped(raw: RawRequest, request: ApiRequest, pins: Pins) -> str:
     """Escape by one rule: letters, digits, ``-._~``, and what separates parts of names."""
     path = request.operation.path
     for name, value in {**request.path, **pins.path}.items():

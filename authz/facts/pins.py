@@ -55,6 +55,7 @@ _IDS = {
 """Where a document has its id and what that looks like; all others are a swarm's."""
 
 _NAMESPACES = ("PidMode", "IpcMode", "NetworkMode")
+_NO_PINS = Pins()
 _NETWORK_MEMBERS = frozenset({"NetworkConnect", "NetworkDisconnect"})
 
 
@@ -65,6 +66,8 @@ def pins(request: ApiRequest, answers: Answers, *, images: bool = False) -> Pins
     tag means by then. Raises RefusedError (LOOKUP_FAILED) for an answer about
     an object that has no id.
     """
+    if not answers:
+        return _NO_PINS
     return Pins(
         path=dict(_path(request, answers)),
         query=dict(_query(request, answers)),

@@ -8,11 +8,12 @@ container and never an account of the host, whatever its uid.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from authz.errors import Reason, RefusedError
 from authz.identity.certificate import NAME, RESERVED
 from authz.identity.identity import ANONYMOUS, Identity, Proof
-from authz.wire.evidence import Evidence
+from authz.wire.evidence import Evidence, PeerCredentials
 
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 
@@ -24,9 +25,12 @@ def peer(evidence: Evidence) -> Identity | None:
     RefusedError(BAD_CREDENTIAL) where the process cannot be told to be anybody,
     and on names that read as something else in a policy.
     """
-    found = evidence.peer
-    if found is None:
-        return None
+    return None if evidence.peer is None else _identity(evidence.peer)
+
+
+@lru_cache(maxsize=256)
+def _identity(found: PeerCredentials) -> Identity:
+    """Say who a peer is; one that asks again is the same."""
     if found.problem:
         raise _bad(f"the peer {found.problem}")
     if found.container:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import cast
@@ -32,12 +31,12 @@ from authz.proxy.commands import (
     ToDaemon,
     Tunnel,
 )
+from authz.proxy.errand import Errand
 from authz.proxy.exchange import Exchange, Phase
 from authz.proxy.outcome import End, Flow
 from authz.proxy.patience import LINGER_TIME, Patience, waiting_time
 from authz.proxy.services import Proofs, Services, judge, outgoing
 from authz.proxy.sifting import Sifting
-from authz.proxy.upstream import Link
 
 log = structlog.get_logger(__name__)
 
@@ -51,10 +50,7 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = Exchange(services.max_body)
         self._transport: asyncio.Transport | None = None
         self._proofs: Proofs | None = None
-        self._link: Link | None = None
-        self._dialing = False
-        self._repeat: bytes | None = None
-        self._unsent: deque[ToDaemon | EndDaemon] = deque()
+        self._errand = Errand(services.daemon, services.spawn, self)
         self._daemon_full = False
         self._client_full = False
         self._reading = True
@@ -82,9 +78,9 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on."""
-        if self._tunnel and self._link:
+        if self._tunnel and self._errand.link:
             self._flow.sent += len(data)
-            self._link.write(data)
+            self._errand.link.write(data)
             return
         self._do(self._exchange.from_client(data))
 
@@ -98,11 +94,7 @@ class ClientConnection(asyncio.Protocol):
         """Give up what was asked."""
         del exc
         self._patience.stop()
-        link, self._link = self._link, None
-        if link and self._tunnel:
-            link.finish()
-        elif link:
-            link.drop()
+        self._errand.leave(gently=self._tunnel)
         self._settle(End.WHOLE if self._tunnel and self._daemon_done else End.CLIENT)
         self._client_full = False
         self._let_go()
@@ -165,18 +157,20 @@ class ClientConnection(asyncio.Protocol):
             if self._transport:
                 self._transport.write(data)
             return
-        self._repeat = None
+        self._errand.answered()
         self._do(self._exchange.from_daemon(data))
 
     def daemon_ended(self) -> None:
         """Pass on, or try again where an idle connection turns out to be dead."""
         self._daemon_done = True
-        if not self._try_again():
+        if self._errand.again():
+            self._daemon_done = self._daemon_full = False
+        else:
             self._do(self._exchange.daemon_ended())
 
     def daemon_lost(self, error: Exception | None) -> None:
         """Pass on. A tunnel that breaks is cut on the other side as well."""
-        self._link = None
+        self._errand.link = None
         if self._tunnel and error is not None:
             self._cut(End.DAEMON)
         elif not self._daemon_done:
@@ -200,22 +194,39 @@ class ClientConnection(asyncio.Protocol):
                 case ToClient(data=data):
                     if self._transport:
                         self._transport.write(data)
-                case ToDaemon() | EndDaemon():
-                    self._unsent.append(command)
-                    self._send()
+                case ToDaemon():
+                    self._errand.send(command)
                 case Judge():
-                    self._services.spawn(self._judge(command), self.close)
-                case Dial():
-                    self._dial(command)
-                case Sift() if self._sifting is not None:
-                    self._services.spawn(self._sift(self._sifting, command), self.close)
-                case Release(reusable=reusable):
-                    self._release(reusable=reusable)
-                case Tunnel():
-                    self._begin_tunnel()
+                    self._services.begin(self._judge(command), self.close)
+                    if self._exchange.phase is not Phase.VERDICT:
+                        return  # judged already, and what came of it is done
                 case _:
-                    self._end(command)
+                    self._turn(command)
         self._pace()
+
+    def _turn(
+        self, command: Dial | EndDaemon | Sift | Release | Tunnel | EndClient | Close | Abort
+    ) -> None:
+        """Begin, change or end what goes on with the daemon."""
+        match command:
+            case Dial():
+                self._daemon_done = self._daemon_full = False
+                self._errand.begin(command)
+                if self._client_full:
+                    self._pace_daemon()
+            case EndDaemon():
+                self._errand.send(command)
+                if self._tunnel:
+                    self._ended_both_ways()
+            case Sift() if self._sifting is not None:
+                self._services.spawn(self._sift(self._sifting, command), self.close)
+            case Release(reusable=reusable):
+                self._settle(End.WHOLE)
+                self._errand.release(reusable=reusable)
+            case Tunnel():
+                self._begin_tunnel()
+            case _:
+                self._end(command)
 
     def _end(self, command: EndClient | Close | Abort | Sift) -> None:
         if self._transport is None:
@@ -259,85 +270,24 @@ class ClientConnection(asyncio.Protocol):
         if self._sifting and self._began is None and not self._client_full:
             self._sifting.sieve.let_go()
 
-    def _dial(self, command: Dial) -> None:
-        """Take an idle connection, or make one."""
-        self._daemon_done = False
-        self._unsent.clear()
-        # Nobody could tell whether a dead connection took it: what must not be done
-        # twice gets a new one.
-        link = self._services.daemon.idle() if command.repeatable else None
-        if link is None:
-            self._connect_for(command.data)
-            return
-        self._repeat = command.data
-        self._hold(link)
-        link.write(command.data)
+    @property
+    def waits(self) -> bool:
+        """Whether there is still somebody who waits for the daemon."""
+        return self._transport is not None and self._exchange.phase is Phase.DAEMON
 
-    def _connect_for(self, data: bytes) -> None:
-        self._dialing = True
-        self._services.spawn(self._connect(data), self.close)
-
-    async def _connect(self, data: bytes) -> None:
-        try:
-            link = await self._services.daemon.connect()
-        except (OSError, ssl.SSLError) as error:
-            self._dialing = False
-            late = isinstance(error, TimeoutError)
-            log.warning("daemon.unreachable", problem=str(error))
-            message = f"dockgate: failed: the daemon cannot be reached; request {self._request}"
-            if self._transport and self._exchange.phase is Phase.DAEMON:
-                self._do(self._exchange.refused(504 if late else 502, message))
-            return
-        self._dialing = False
-        if self._transport is None or self._exchange.phase is not Phase.DAEMON:
-            link.drop()
-            return
-        self._hold(link)
-        link.write(data)
-        self._send()
+    def reached(self) -> None:
+        """Go on."""
         self._pace()
-
-    def _hold(self, link: Link) -> None:
-        self._link = link
-        link.holder = self
-        self._daemon_full = False
         if self._client_full:
-            link.pause_reading()
+            self._pace_daemon()
 
-    def _try_again(self) -> bool:
-        """Send a request again that an idle, dead connection cannot have taken."""
-        data, self._repeat = self._repeat, None
-        if data is None:
-            return False
-        if self._link:
-            self._link.drop()
-            self._link = None
-        self._daemon_done = False
-        self._connect_for(data)
-        return True
-
-    def _send(self) -> None:
-        """Send what waits for the connection to the daemon."""
-        while self._unsent and self._link and not self._dialing:
-            command = self._unsent.popleft()
-            if isinstance(command, ToDaemon):
-                self._link.write(command.data)
-            else:
-                self._link.write_eof()
-                if self._tunnel:
-                    self._ended_both_ways()
-
-    def _release(self, *, reusable: bool) -> None:
-        self._settle(End.WHOLE)
-        link, self._link = self._link, None
-        self._repeat = None
-        self._unsent.clear()
-        if link is None:
-            return
-        if reusable:
-            self._services.daemon.keep(link)
-        else:
-            link.drop()
+    def unreachable(self, error: OSError | ssl.SSLError) -> None:
+        """Tell the client."""
+        log.warning("daemon.unreachable", problem=str(error))
+        message = f"dockgate: failed: the daemon cannot be reached; request {self._request}"
+        if self.waits:
+            late = isinstance(error, TimeoutError)
+            self._do(self._exchange.refused(504 if late else 502, message))
 
     def _begin_tunnel(self) -> None:
         self._tunnel = True
@@ -353,9 +303,7 @@ class ClientConnection(asyncio.Protocol):
         if self._client_done and self._daemon_done:
             if self._transport:
                 self._transport.close()
-            if self._link:
-                self._link.finish()
-                self._link = None
+            self._errand.leave(gently=True)
 
     def _settle(self, end: End) -> None:
         """Tell how a request that was let through ended, once."""
@@ -380,7 +328,7 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        wants = self._exchange.wants_client and not self._daemon_full and not self._dialing
+        wants = self._exchange.wants_client and not self._daemon_full and not self._errand.dialing
         if wants is not self._reading and not transport.is_closing():
             self._reading = wants
             if wants:
@@ -392,8 +340,8 @@ class ClientConnection(asyncio.Protocol):
 
     def _pace_daemon(self) -> None:
         """Read from the daemon while the client takes it, and nothing waits to be judged."""
-        if self._link:
-            self._link.read(wanted=not (self._client_full or self._exchange.sifting))
+        if self._errand.link:
+            self._errand.link.read(wanted=not (self._client_full or self._exchange.sifting))
 
     def _time_out(self) -> None:
         self._do(self._exchange.timed_out())

@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 
-from authz.docker.forward import Forward, Plan, plan
-from authz.errors import RefusedError
+from authz.docker.forward import Forward, Plan
 from authz.proxy import refusal, rewrite
 from authz.proxy.commands import (
     Abort,
@@ -31,8 +30,9 @@ from authz.proxy.commands import (
     ToDaemon,
     Tunnel,
 )
+from authz.proxy.familiar import Asked, read_request
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
-from authz.proxy.head import Cutter, FramingError, Head, read_request
+from authz.proxy.head import Cutter, FramingError, Head
 from authz.proxy.held import Held
 from authz.proxy.outcome import End, Flow
 from authz.proxy.reply import Reply, Stage
@@ -42,6 +42,7 @@ from authz.wire.raw import BodyState
 MOST_WAITING = 64 * 1024
 """Bytes that a client may send ahead of its turn."""
 
+_NO_PLAN = Plan()
 _REPEATABLE = frozenset({"GET", "HEAD"})
 
 
@@ -68,7 +69,7 @@ class Exchange:
 
     def _reset(self) -> None:
         self._head: Head | None = None
-        self._plan = Plan()
+        self._plan = _NO_PLAN
         self._body: Body | None = None
         self._kept: list[Piece] = []
         self._size = 0
@@ -259,6 +260,8 @@ class Exchange:
 
     def _advance(self) -> list[Command]:
         """Read heads and inspected bodies as far as they have arrived."""
+        if self.idle:
+            return []
         try:
             if self.phase is Phase.HEAD:
                 found = self._cutter.cut()
@@ -269,18 +272,16 @@ class Exchange:
             return self._break(error)
         return []
 
-    def _begin(self, head: Head) -> list[Command]:
+    def _begin(self, asked: Asked) -> list[Command]:
         """Decide what of a request is needed before it is judged."""
+        head, handling = asked
         self._head = head
-        readable = True
-        try:
-            self._plan = plan(head.method, head.target)
-        except RefusedError:
-            readable = False  # and the gate will say why
+        readable = handling is not None  # else the gate will say why
         if head.has_body:
             self._body = Chunked() if head.chunked else Measured(head.length)
-        if readable:
-            _check_switch(head, self._plan)
+        if handling is not None:
+            self._plan = handling
+            _check_switch(head, handling)
         if not head.has_body:
             return self._judge(b"", BodyState.COMPLETE)
         if not readable or not (self._plan.reads or head.upgrade):

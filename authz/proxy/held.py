@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from authz.docker.forward import Plan
 from authz.proxy import rewrite
+from authz.proxy.familiar import read_answer
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
-from authz.proxy.head import AnswerHead, Cutter, FramingError, Head, read_answer
+from authz.proxy.head import AnswerHead, Cutter, FramingError, Head
 from authz.proxy.outcome import Flow
 from authz.proxy.reply import SWITCHED, Reply, Stage
 from authz.proxy.sieve import Batch, Sieve

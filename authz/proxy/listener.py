@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any
 
@@ -119,6 +119,7 @@ class ProxyServer:
             sign=shared.sign,
             daemon=shared.daemon,
             spawn=self._spawn,
+            begin=self._begin,
             ended=shared.ended,
             max_body=shared.max_body,
             sift=self._sift if listener.filters else None,
@@ -126,6 +127,7 @@ class ProxyServer:
         self._callers: Counter[int | str] = Counter()
         self._connections: dict[asyncio.Protocol, int | str] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._beginning = False
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
         self._server: asyncio.Server | None = None
@@ -164,6 +166,7 @@ class ProxyServer:
         for connection in [*self._connections]:
             if isinstance(connection, ClientConnection):
                 connection.close()
+        self._group = None  # what waits for a record without a task is given up
         for task in self._tasks:
             task.cancel()
         await self._stack.aclose()
@@ -213,15 +216,17 @@ class ProxyServer:
     def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
         chain = certificates(tls)
         protection = "mutual" if chain else "server" if tls else "none"
+        accounts = self._shared.accounts
+        last = Evidence(certificates=chain, listener=self._listener.address, tls=protection)
 
         async def evidence(headers: Headers) -> Evidence:
-            return Evidence(
-                certificates=chain,
-                bearer=bearer(headers),
-                peer=await self._shared.accounts.resolve(peer) if peer else None,
-                listener=self._listener.address,
-                tls=protection,
-            )
+            nonlocal last
+            if peer is not None:
+                found = await accounts.resolve(peer, last.peer)
+                if found is not last.peer:
+                    last = replace(last, peer=found)
+            token = bearer(headers)
+            return last if token is None else replace(last, bearer=token)
 
         return evidence
 
@@ -235,14 +240,39 @@ class ProxyServer:
         self._shared.metrics.connections.dec()
 
     def _spawn(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+        self._go_on(self._guarded(work, failed))
+
+    def _go_on(self, guarded: Coroutine[Any, None, None]) -> None:
         if self._group is None:
-            work.close()
+            guarded.close()
             return
-        task = self._group.create_task(self._guarded(work, failed))
+        task = self._group.create_task(guarded)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guarded(self, work: Coroutine[None, None, None], failed: Callable[[], None]) -> None:
+    def _begin(self, work: Coroutine[Any, None, None], failed: Callable[[], None]) -> None:
+        """Go as far as that is possible without a task, which goes on from there.
+
+        What needs one, such as a time limit, lets it come first, by ``asyncio.sleep(0)``.
+        What begins within another such work, as for requests sent ahead, has a turn of its own.
+        """
+        if self._beginning:
+            self._spawn(work, failed)
+            return
+        guarded = self._guarded(work, failed)
+        self._beginning = True
+        try:
+            waits_for: asyncio.Future[Any] | None = guarded.send(None)
+        except StopIteration:
+            return
+        finally:
+            self._beginning = False
+        if waits_for is None:
+            self._go_on(guarded)
+        else:
+            waits_for.add_done_callback(lambda _: self._go_on(guarded))
+
+    async def _guarded(self, work: Coroutine[Any, None, None], failed: Callable[[], None]) -> None:
         """Keep a defect of one connection from ending all of them."""
         try:
             await work

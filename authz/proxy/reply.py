@@ -9,8 +9,9 @@ from enum import Enum, auto
 
 from authz.docker.forward import Plan
 from authz.proxy import rewrite
+from authz.proxy.familiar import read_answer
 from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
-from authz.proxy.head import AnswerHead, Cutter, FramingError, Head, read_answer
+from authz.proxy.head import AnswerHead, Cutter, FramingError, Head
 from authz.proxy.outcome import CREATED, Flow
 
 SWITCHED = 101
@@ -20,6 +21,8 @@ _FIRST_FINAL = 200
 
 _RAW = frozenset({"application/vnd.docker.raw-stream", "application/vnd.docker.multiplexed-stream"})
 """Content types under which the daemon takes a connection over without a switch."""
+
+_UNBOUNDED = Unbounded()
 
 
 class Stage(Enum):
@@ -44,7 +47,7 @@ class Reply:
         self._plan = plan
         self._cutter = Cutter()
         self._head: AnswerHead | None = None
-        self._body: Body = Unbounded()
+        self._body: Body = _UNBOUNDED
         self._in_chunks = False
         self._left_over = False
         self.stage = Stage.NOTHING
@@ -105,10 +108,11 @@ class Reply:
         if head.status == SWITCHED:
             asked = self._request.upgrade
             return bool(asked) and asked == self._plan.switch == head.upgrade
-        media = next((value for name, value in head.headers if name.lower() == "content-type"), "")
-        raw = media.partition(";")[0].strip().lower() in _RAW
         framed = head.chunked or head.length is not None
-        return self._plan.bare and head.status == _OK and raw and not framed
+        if framed or not self._plan.bare or head.status != _OK:
+            return False
+        media = next((value for name, value in head.headers if name.lower() == "content-type"), "")
+        return media.partition(";")[0].strip().lower() in _RAW
 
     def _frame(self, head: AnswerHead) -> Sequence[str]:
         """Choose how the body is read, and say how it is framed for the client."""

@@ -1,9 +1,10 @@
 """Heads as the proxy writes them: requests for the daemon, answers for the client."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from authz.docker.forward import Forward
-from authz.proxy.head import AnswerHead, Head
+from authz.proxy.head import AnswerHead, Head, Headers
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -42,12 +43,16 @@ def request(forward: Forward, head: Head) -> bytes:
 
 def answer(head: AnswerHead, *, framing: Sequence[str], closes: bool) -> bytes:
     """Write the daemon's answer; ``framing`` are the lines that say where its body ends."""
-    lines = [f"HTTP/1.1 {head.status} {head.reason}"]
-    lines += [f"{name}: {value}" for name, value in head.headers if name.lower() not in _HOP_BY_HOP]
-    lines += framing
-    if closes:
-        lines.append("Connection: close")
-    return _written(lines, "latin-1")
+    lines = [*framing, "Connection: close"] if closes else framing
+    return _begun(head.status, head.reason, head.headers) + _written(lines, "latin-1")
+
+
+@lru_cache(maxsize=64)
+def _begun(status: int, reason: str, headers: Headers) -> bytes:
+    """Write what does not depend on the client: daemons say the same again and again."""
+    lines = [f"HTTP/1.1 {status} {reason}"]
+    lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    return "\r\n".join((*lines, "")).encode("latin-1")
 
 
 def _written(lines: Sequence[str], encoding: str) -> bytes:

@@ -30,10 +30,11 @@ class Services:
     ``welcome`` takes in a connection and returns what completes its proofs with
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
-    calls the function behind it where that fails by a defect. ``still`` judges
-    again what is under way, and returns None where it may go on. ``ended`` is told
-    of each request that was let through how it ended; it must not wait. ``sift`` says
-    how the answer to a request is filtered; there is none where no answer is.
+    calls the function behind it where that fails by a defect; ``begin`` does so at
+    once as far as nothing has to be waited for. ``still`` judges again what is under
+    way, and returns None where it may go on. ``ended`` is told of each request that
+    was let through how it ended; it must not wait. ``sift`` says how the answer to a
+    request is filtered; there is none where no answer is.
     """
 
     decide: Callable[[RawRequest], Awaitable[Verdict]]
@@ -43,6 +44,7 @@ class Services:
     sign: Callable[[Forward], Headers]
     daemon: Daemon
     spawn: Spawn
+    begin: Spawn
     ended: Callable[[Outcome], None]
     max_body: int
     sift: Callable[[Verdict], Sifting | None] | None = None

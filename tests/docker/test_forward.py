@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from authz.docker import forward as writing
 from authz.docker.canonical import canonical
 from authz.docker.forward import Edit, Pins, Plan, forward, plan
 from authz.errors import RefusedError
@@ -14,6 +15,19 @@ from tests.builders import a_raw_request
 def sent(raw: RawRequest):
     """Return what goes on for a request."""
     return forward(raw, canonical(raw))
+
+
+def test_few_targets_are_remembered_and_no_long_ones():
+    """Nor any of what changes something: its parameters can be secrets."""
+    writing._targets.clear()
+    sent(RawRequest("DELETE", "/containers/secret"))
+    sent(RawRequest("GET", f"/containers/{'x' * 600}/json"))
+    assert not writing._targets
+
+    for number in range(writing._MOST + 1):
+        sent(RawRequest("GET", f"/containers/{number}/json"))
+    assert len(writing._targets) == writing._MOST
+    assert ("GET", "/containers/0/json") not in writing._targets
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ async def test_broken_framing_is_recorded_with_its_sender(tmp_path):
 async def test_an_account_that_cannot_be_named_is_refused(tmp_path, monkeypatch):
     """A directory that does not answer is a failure, and lets in nobody."""
 
-    async def failing(_self, _peer):
+    async def failing(*_):
         raise RefusedError(Reason.LOOKUP_FAILED, "no directory")
 
     monkeypatch.setattr(Accounts, "resolve", failing)
@@ -222,3 +222,79 @@ async def test_a_stream_does_not_outlive_rights(tmp_path, monkeypatch):
 
     reasons = [record.reason.value for record in stage.sink.records]
     assert reasons == ["rule", "bad_credential", "rule", "no_rule"]
+
+
+async def test_a_judgement_waits_for_whatever_it_needs(tmp_path, monkeypatch):
+    """Begun without a task, it has one behind its first wait; until then nothing is sent on."""
+    named = asyncio.get_running_loop().create_future()
+
+    async def waiting(_self, found, _last):
+        await named
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0)
+        return found.credentials
+
+    monkeypatch.setattr(Accounts, "resolve", waiting)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        asking = asyncio.create_task(stage.ask(GET))
+        await asyncio.sleep(0.1)
+        assert stage.daemon.connections == 0
+        named.set_result(None)
+        assert (await asking).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_what_needs_a_task_and_does_not_wait_for_one_lets_nothing_through(
+    tmp_path, monkeypatch
+):
+    """A defect, and it ends the connection."""
+
+    async def hasty(_self, found, _last):
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0)
+        return found.credentials
+
+    monkeypatch.setattr(Accounts, "resolve", hasty)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        assert await stage.ask(GET) == b""
+        assert stage.daemon.connections == 0
+
+
+async def test_what_still_waits_at_the_end_is_given_up(tmp_path, monkeypatch):
+    """Whenever it comes, nothing is sent on."""
+    named = asyncio.get_running_loop().create_future()
+
+    async def waiting(_self, found, _last):
+        await named
+        return found.credentials
+
+    monkeypatch.setattr(Accounts, "resolve", waiting)
+    monkeypatch.setattr(listener, "SHUTDOWN_TIME", 0.1)
+    async with a_stage(tmp_path, methods=(peer,)) as stage:
+        asking = asyncio.create_task(stage.ask(GET))
+        await asyncio.sleep(0.1)
+        await stage.server.close()
+        named.set_result(None)
+        await asyncio.sleep(0.05)
+        with suppress(ConnectionError):
+            assert await asking == b""
+        assert stage.daemon.connections == 0
+
+
+async def test_requests_sent_ahead_take_turns_with_others(tmp_path):
+    """A thousand refusals in one piece are a thousand answers, and hold up nobody."""
+    many = 1000
+    ahead = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n" * many
+    async with a_stage(tmp_path) as stage:
+        reader, writer = await stage.connect()
+        writer.write(ahead + GET)
+        await until(lambda: stage.sink.records)
+        other = await stage.ask(GET)
+        before = len(stage.sink.records)
+        async with asyncio.timeout(10):
+            answers = await reader.read()
+        writer.close()
+
+    assert other.startswith(b"HTTP/1.1 200 ")
+    assert before < many
+    assert answers.count(b"HTTP/1.1 403 ") == many
+    assert answers.endswith(b"hi")
