@@ -20,13 +20,12 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from authz import keeping
-from authz.audit.chain import Kind
+from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
 from bench.plugin import ASKED, _asked, _cpu, _site, _started, _until
@@ -56,11 +55,11 @@ class Nowhere:
     def __init__(self, _path: str, _custody: object) -> None:
         """Open nothing."""
 
-    def append(self, record: AuditRecord) -> None:
-        """Forget a record."""
+    def append(self, *records: AuditRecord) -> None:
+        """Forget records."""
 
-    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
-        """Forget a note."""
+    def note(self, *notes: Note) -> None:
+        """Forget notes."""
 
     def commit(self) -> None:
         """Do nothing."""

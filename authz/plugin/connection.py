@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
+from types import CoroutineType
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import structlog
@@ -65,7 +66,14 @@ class Answer(NamedTuple):
     last: bool = False
 
 
-Answering: TypeAlias = Coroutine[Any, Any, Answer]
+class Held(Protocol):
+    """An answer that may not leave yet."""
+
+    def then(self, take: Callable[[Answer], None]) -> None:
+        """Hand it over once it may: later, or before this returns."""
+
+
+Answering: TypeAlias = Coroutine[Any, Any, Answer | Held]
 
 
 def answer(document: bytes, status: HTTPStatus = HTTPStatus.OK, *, last: bool = False) -> Answer:
@@ -90,14 +98,14 @@ class Door(Protocol):
     def room(self, path: str) -> int:
         """Return how many bytes of a document are kept."""
 
-    def answer(self, connection: Connection, call: Call) -> Answer | Answering:
+    def answer(self, connection: Connection, call: Call) -> Answer | Held | Answering:
         """Answer a call, or say what will."""
 
     def failed(self, error: BaseException) -> Answer:
         """Answer where a defect of ours is in the way."""
 
 
-def eagerly(answering: Answering) -> Answer | Answering:
+def eagerly(answering: Answering) -> Answer | Held | Answering:
     """Go as far as that is possible without a task.
 
     INVARIANT: what has to wait says so first, by ``asyncio.sleep(0)``; a task
@@ -106,7 +114,7 @@ def eagerly(answering: Answering) -> Answer | Answering:
     try:
         waits_for = answering.send(None)
     except StopIteration as done:
-        found: Answer = done.value
+        found: Answer | Held = done.value
         return found
     if waits_for is not None:
         raise RuntimeError("an answer waits without saying so first")
@@ -125,7 +133,9 @@ class Connection(asyncio.Protocol):
         self._deaf = self._broken = self._full = self._held = False
         self._begin()
         self._begun = False
-        self.task: asyncio.Task[Answer] | None = None
+        self.task: asyncio.Task[Answer | Held] | None = None
+        self.holds = False
+        """Whether an answer is held back."""
 
     # --- the parser says what it finds --------------------------------------------------------
 
@@ -214,8 +224,13 @@ class Connection(asyncio.Protocol):
         """Take no further call, and end behind what is being answered."""
         self._deaf = True
         self._calls.clear()
-        if self.task is None:
+        if not self.busy:
             self._end()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is being answered."""
+        return self.holds or self.task is not None
 
     # --- one call after the other -------------------------------------------------------------
 
@@ -228,7 +243,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what can be answered; read no further while calls wait, so that they are few."""
-        while self._calls and self.task is None and not self._full:
+        while self._calls and self.task is None and not self.holds and not self._full:
             self._take(self._calls.popleft())
         holds = bool(self._calls)
         transport = self._transport
@@ -244,22 +259,38 @@ class Connection(asyncio.Protocol):
             self._deaf = True
         try:
             found = self._door.answer(self, call)
-            if not isinstance(found, Answer):
+            if isinstance(found, CoroutineType):
                 found = eagerly(found)
         except Exception as error:  # noqa: BLE001  the daemon waits, and the door tells
             self._fail(error)
             return
+        if isinstance(found, CoroutineType):
+            self.task = asyncio.get_running_loop().create_task(found)
+            self.task.add_done_callback(self._answered)
+            return
+        self._give(cast("Answer | Held", found))
+
+    def _give(self, found: Answer | Held) -> None:
+        """Write an answer, or have it written when it may leave: nothing overtakes it."""
         if isinstance(found, Answer):
             self._write(found)
-            return
-        self.task = asyncio.get_running_loop().create_task(found)
-        self.task.add_done_callback(self._answered)
+        else:
+            self.holds = True
+            found.then(self._let_go)
 
-    def _answered(self, task: asyncio.Task[Answer]) -> None:
+    def _let_go(self, found: Answer) -> None:
+        self.holds = False
+        self._write(found)
+        if self._calls:
+            self._go_on()
+        if self._transport is None:
+            self._leave()
+
+    def _answered(self, task: asyncio.Task[Answer | Held]) -> None:
         self.task = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
-            self._write(task.result())
+            self._give(task.result())
         else:
             self._fail(error)
         self._go_on()
@@ -292,7 +323,7 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Be forgotten once nobody is there and nothing is under way."""
-        if self._transport is None and self.task is None:
+        if self._transport is None and not self.busy:
             self._end()
             self._door.leave(self)
 
