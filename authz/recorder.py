@@ -23,6 +23,7 @@ from authz.audit.ledger import Note, now, stamp
 from authz.audit.record import AuditRecord
 from authz.audit.summary import PERIOD, Summary
 from authz.errors import AuditUnavailableError
+from authz.policy.decision import Effect
 
 MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
@@ -117,7 +118,7 @@ class Recorder:
         and told in a summary later.
         """
         if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
-            self._tell(one, AuditUnavailableError("too many records wait to be written"))
+            self._told([one], [AuditUnavailableError("too many records wait to be written")])
             return
         self._turn.append(one)
         if not self._ends:
@@ -219,13 +220,13 @@ class Recorder:
         for one in turn:
             try:
                 record = one.record()
-                counted = self._summary.takes(record)
+                counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
             except Exception as error:  # noqa: BLE001  whoever waits gets it
-                self._tell(one, error)
+                self._told([one], [error])
                 continue
             if counted:
                 self._sum_up_later()
-                self._tell(one, None)
+                self._told([one], [None])
             else:
                 wanted.append(one)
                 records.append(record)
@@ -248,18 +249,18 @@ class Recorder:
         self._told(held, [AuditUnavailableError(problem)] * len(held))
 
     def _told(self, wanted: Sequence[Recordable | _Note], errors: Errors) -> None:
+        problem = ""
         for one, error in zip(wanted, errors, strict=True):
-            self._tell(one, error)
-        if self._unrecorded and not self._problem:
+            if isinstance(error, AuditUnavailableError):
+                problem = str(error)
+            try:
+                one.settled(error)
+            except Exception:
+                log.exception("audit.answer_failed")
+        self._problem = problem
+        if self._unrecorded and not problem:
             count, self._unrecorded = self._unrecorded, 0
             self.tell(Kind.UNRECORDED, {"since": self._unrecorded_since, "count": count})
-
-    def _tell(self, one: Recordable | _Note, error: Exception | None) -> None:
-        self._problem = str(error) if isinstance(error, AuditUnavailableError) else ""
-        try:
-            one.settled(error)
-        except Exception:
-            log.exception("audit.answer_failed")
 
     def _sum_up_later(self) -> None:
         if self._summing is None:

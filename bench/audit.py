@@ -24,7 +24,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authz import keeping
+from authz import keeping, recorder
 from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
@@ -71,6 +71,11 @@ class Nowhere:
         """Do nothing."""
 
 
+def _settled(_recorder: recorder.Recorder, one: recorder.Recordable) -> None:
+    """Let a decision go, without a record."""
+    one.settled(None)
+
+
 def main() -> None:
     """Measure, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -80,10 +85,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--folder", type=Path, help="where the files go: the disk that is meant")
     parser.add_argument("--serve-without", metavar="CONFIG", help=argparse.SUPPRESS)
+    parser.add_argument("--serve-unwritten", metavar="CONFIG", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve_without:
+    if options.serve_without or options.serve_unwritten:
         keeping.Sink = Nowhere  # type: ignore[assignment,misc]
-        sys.argv = ["dockgate", "serve", "--config", options.serve_without]
+        if options.serve_without:
+            recorder.Recorder.hold = recorder.Recorder.put = _settled
+        config = options.serve_without or options.serve_unwritten
+        sys.argv = ["dockgate", "serve", "--config", config]
         dockgate()
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
