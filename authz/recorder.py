@@ -175,17 +175,18 @@ class Recorder:
             return
         turn, self._turn = self._turn, []
         wanted, records = self._to_write(turn) if turn else ([], [])
-        notes, self._notes = self._notes, []
-        if not records and not notes:
+        notes: list[_Note] = []
+        if self._notes:
+            notes, self._notes = self._notes, []
+            wanted += notes
+        if not wanted:
             return
-        put = partial(_put, self._sink, records, [each.note for each in notes])
-        wanted += notes
+        put = partial(_put, self._sink, records, notes)
         if not self._sink.blocking:
             self._told(wanted, put())
             return
         if self._sink.quick:  # then the thread has nothing to do but to sync
-            written = put()
-            put = partial(list, written)
+            put = partial(list, put())
         self._aside.begin(partial(_committed, self._sink, put), partial(self._done, wanted))
 
     def close(self) -> None:
@@ -303,25 +304,31 @@ class _Note:
             log.error("audit.note_lost", kind=self.note[0].value, problem=str(error))
 
 
-def _put(sink: Sink, records: list[AuditRecord], notes: list[Note]) -> Errors:
+def _put(sink: Sink, records: list[AuditRecord], notes: list[_Note]) -> Errors:
     """Write everything, and say what became of each."""
     errors = _together(sink.append, records) if records else []
-    return errors + _together(sink.note, notes) if notes else errors
+    return errors + _together(sink.note, [each.note for each in notes]) if notes else errors
 
 
 def _together(write: Callable[..., None], what: Sequence[Any]) -> Errors:
     """Write all in one piece; where one has a defect, each by itself, so that it fails alone."""
-    error = _raised(partial(write, *what))
-    if error is None or isinstance(error, AuditUnavailableError) or len(what) == 1:
+    try:
+        write(*what)
+    except AuditUnavailableError as error:
         return [error] * len(what)
-    return [_raised(partial(write, each)) for each in what]
+    except Exception as error:  # noqa: BLE001  whoever waits gets it
+        return [error] if len(what) == 1 else [_together(write, [each])[0] for each in what]
+    return [None] * len(what)
 
 
 def _committed(sink: Sink, put: Callable[[], Errors]) -> Errors:
     """Write, and bring it to the disk; what is not there for certain has failed."""
     errors = put()
-    error = _raised(sink.commit)
-    return [each or error for each in errors]
+    try:
+        sink.commit()
+    except Exception as error:  # noqa: BLE001  whoever waits gets it
+        return [each or error for each in errors]
+    return errors
 
 
 def _future() -> asyncio.Future[None]:
@@ -336,11 +343,3 @@ def _set(done: asyncio.Future[None], error: Exception | None) -> None:
         done.set_result(None)
     else:
         done.set_exception(error)
-
-
-def _raised(act: Callable[[], None]) -> Exception | None:
-    try:
-        act()
-    except Exception as error:  # noqa: BLE001  whoever waits gets it
-        return error
-    return None

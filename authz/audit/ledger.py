@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from authz.audit.chain import Entry, Kind, Link, body, chained
 from authz.audit.checkpoint import Promise, Signer, checkpoint
@@ -41,8 +41,7 @@ class Checkpoints:
     """Takes every checkpoint that was written, to keep it elsewhere; it must not wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """Lines that are to be written in one piece, and where the chain stands behind them."""
 
     lines: bytes

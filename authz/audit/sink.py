@@ -251,7 +251,8 @@ class Sink:
 
     def _write(self, entries: Sequence[Entry] = ()) -> None:
         """Write what waits and lines behind it, in one piece. Raises OSError."""
-        draft = self._ledger.draft(entries, *self._resumption())
+        more = () if self._failure is None else (self._resumption(self._failure),)
+        draft = self._ledger.draft(entries, *more)
         if self._file is not None:
             self._file.write(draft.lines)
             self._ledger.written(draft)
@@ -276,17 +277,14 @@ class Sink:
         while self._rest:
             self._rest = self._rest[os.write(self._output, self._rest) :]
 
-    def _resumption(self) -> tuple[Note, ...]:
-        failure = self._failure
-        if failure is None:
-            return ()
+    def _resumption(self, failure: _Failure) -> Note:
         members = {
             "time": stamp(self._clock()),
             "since": stamp(failure.since),
             "problem": failure.problem,
             "refused": failure.refused,
         }
-        return ((Kind.RESUMED, members),)
+        return Kind.RESUMED, members
 
     def _look(self) -> None:
         """See that the file is still the one that is meant, and not too big. Raises OSError."""
