@@ -57,7 +57,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a runner drives: the parts are made once, by ``authz.app``."""
+    """What a runner drives: the parts are made once, by ``authz.service.app``."""
 
     methods: tuple[Method, ...]
     policy: CurrentPolicy

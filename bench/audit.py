@@ -26,10 +26,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authz import keeping, recorder
+from authz import recorder
 from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
+from authz.service import keeping
 from bench.asking import ask
 from bench.plugin import ASKED, _cpu, _site, _started, _until
 from bench.table import document, percentile, show

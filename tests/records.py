@@ -14,8 +14,8 @@ from authz.identity.identity import Identity, Proof
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
 from authz.policy.snapshot import Snapshot, compile_snapshot
-from authz.recorded import Recorded, recorded
-from authz.rehearse import answers_from, rehearse
+from authz.tools.recorded import Recorded, recorded
+from authz.tools.rehearse import answers_from, rehearse
 from authz.wire.raw import RawRequest
 
 CREATE = "/v1.47/containers/create"

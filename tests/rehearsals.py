@@ -13,9 +13,9 @@ from authz.policy.bundle import Bundle, load_bundle
 from authz.policy.case_file import Case, load_cases
 from authz.policy.links import Link
 from authz.policy.snapshot import Snapshot, compile_snapshot
-from authz.proof import CASES, _headers
-from authz.rehearse import Rehearsal, answers_from, rehearse
 from authz.shipped import shipped
+from authz.tools.proof import CASES, _headers
+from authz.tools.rehearse import Rehearsal, answers_from, rehearse
 from authz.wire.raw import RawRequest
 
 PACKS = {

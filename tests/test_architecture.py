@@ -16,7 +16,7 @@ TESTED_ELSEWHERE = {
     "proxy/reply.py": "one half of an exchange: tests/proxy/test_exchange.py",
     "proxy/rewrite.py": "what it writes is seen in tests/proxy/test_exchange.py",
     "proxy/services.py": "what connections share: tests/proxy/test_connection.py",
-    "sections.py": "tests/test_config.py reads them",
+    "service/sections.py": "tests/service/test_config.py reads them",
     "policy/asking.py": "values without behaviour",
     "policy/decision.py": "values; tests/policy/test_combine.py decides with them",
     "wire/evidence.py": "values without behaviour",

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from authz.cli.options import USAGE
-from authz.config import load_settings, socket_path
 from authz.identity.certificate import Certificate
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
+from authz.service.config import load_settings, socket_path
 from authz.wire.evidence import Evidence
 
 DEPLOY = Path(__file__).parents[1] / "deploy"

@@ -12,7 +12,7 @@ from authz.cli.main import COMMANDS
 from authz.errors import Reason
 from authz.metrics import Metrics
 from authz.policy.bundle import load_bundle
-from authz.sections import Settings
+from authz.service.sections import Settings
 from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]

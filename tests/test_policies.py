@@ -10,8 +10,8 @@ from authz.identity.identity import Identity, Proof
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
 from authz.policy.snapshot import compile_snapshot
-from authz.rehearse import answers_from, rehearse
 from authz.shipped import shipped
+from authz.tools.rehearse import answers_from, rehearse
 from authz.wire.raw import RawRequest
 from tests.policies import a_bundle
 from tests.rehearsals import BUNDLES, GUARDS, PACKS, cases_of, compiled, loaded, put, with_packs

@@ -11,7 +11,7 @@ import pytest
 from authz.policy.bundle import load_bundle
 from authz.policy.case_file import load_cases
 from authz.policy.snapshot import compile_snapshot
-from authz.proof import run, untested
+from authz.tools.proof import run, untested
 from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]

@@ -21,12 +21,12 @@ from authz.cli.options import (
     snapshot_or_exit,
 )
 from authz.errors import ConfigurationError
-from authz.explain import Advice, Explanation, advise
-from authz.explain import as_json as explanation_json
 from authz.identity.identity import Identity
 from authz.policy.decision import Effect
 from authz.policy.snapshot import Snapshot
-from authz.rehearse import Rehearsal, rehearse
+from authz.tools.explain import Advice, Explanation, advise
+from authz.tools.explain import as_json as explanation_json
+from authz.tools.rehearse import Rehearsal, rehearse
 from authz.wire.raw import Door, RawRequest
 
 CONTENT_TYPE = "content-type"

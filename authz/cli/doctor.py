@@ -9,12 +9,12 @@ import click
 
 from authz.cli import report
 from authz.cli.options import USAGE, fail
-from authz.config import load_settings
 from authz.doctor.examine import Service, Setup, examine
 from authz.doctor.finding import Finding, Weight
 from authz.errors import ConfigurationError
 from authz.policy.explain import printable
 from authz.proxy.contexts import ClientFiles, client_context
+from authz.service.config import load_settings
 
 FINDINGS = 4
 """Exit status where something is wrong."""

@@ -11,10 +11,10 @@ from authz.cli import report
 from authz.cli.decide import Written, request_options, show
 from authz.cli.options import USAGE, caller, caller_options, fail, snapshot_or_exit
 from authz.errors import ConfigurationError
-from authz.explain import Explanation, as_json, explain
 from authz.policy.explain import printable
 from authz.policy.snapshot import Snapshot
-from authz.recorded import Recorded, files_of, find
+from authz.tools.explain import Explanation, as_json, explain
+from authz.tools.recorded import Recorded, files_of, find
 
 HELP = """Say why a recorded decision came out as it did, or a written request would.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from authz.errors import ConfigurationError
 from authz.facts.questions import Answers
-from authz.rehearse import answers_from
+from authz.tools.rehearse import answers_from
 
 
 def read_given(path: Path | None) -> Answers:

@@ -10,12 +10,12 @@ import click
 
 from authz.cli.options import USAGE, fail
 from authz.errors import ConfigurationError, PolicyError
-from authz.importers import casbin_table, json_lines, regex_list, socket_env
-from authz.importers.grants import Imported
 from authz.policy.bundle import load_bundle
 from authz.policy.explain import printable
 from authz.policy.subject import TYPES, fault_of
 from authz.policy.text import render_problems
+from authz.tools.importers import casbin_table, json_lines, regex_list, socket_env
+from authz.tools.importers.grants import Imported
 
 HOLDER: Final = "group:os/docker"
 """Who could reach the socket before, where a policy names nobody."""

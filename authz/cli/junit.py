@@ -7,7 +7,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from authz.policy.explain import printable
-from authz.proof import Result
+from authz.tools.proof import Result
 
 COUNTS: Final = ("tests", "failures", "errors")
 

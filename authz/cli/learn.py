@@ -12,15 +12,15 @@ import click
 from authz.cli import report
 from authz.cli.options import USAGE, fail, snapshot_or_exit
 from authz.errors import ConfigurationError, PolicyError
-from authz.learn.bundle import cases_of, folder_of
-from authz.learn.lesson import Lesson
-from authz.learn.rerun import rerun, unused
-from authz.learn.rows import drafted
 from authz.policy.bundle import load_bundle
 from authz.policy.explain import place, printable
 from authz.policy.snapshot import Snapshot, compile_snapshot
 from authz.policy.text import render_problems
-from authz.recorded import Reading, Recorded, files_of
+from authz.tools.learn.bundle import cases_of, folder_of
+from authz.tools.learn.lesson import Lesson
+from authz.tools.learn.rerun import rerun, unused
+from authz.tools.learn.rows import drafted
+from authz.tools.recorded import Reading, Recorded, files_of
 
 HELP = """Write the least policy that allows what was recorded.
 

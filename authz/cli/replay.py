@@ -12,8 +12,8 @@ from authz.cli import report
 from authz.cli.options import USAGE, fail, policy_option, snapshot_or_exit
 from authz.errors import ConfigurationError
 from authz.policy.explain import printable
-from authz.recorded import Reading, files_of
-from authz.replay import Policy, Replay, as_json, biggest
+from authz.tools.recorded import Reading, files_of
+from authz.tools.replay import Policy, Replay, as_json, biggest
 
 SOME: Final = 4
 """Exit status where a decision would change."""

@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from authz.audit.record import as_json
-from authz.explain import Advice, sentence
 from authz.policy.decision import Decision, Effect, Outcome
 from authz.policy.explain import place, printable
-from authz.recorded import Reading
-from authz.rehearse import Rehearsal
+from authz.tools.explain import Advice, sentence
+from authz.tools.recorded import Reading
+from authz.tools.rehearse import Rehearsal
 
 COLOURS = {Effect.ALLOW: "green", Effect.DENY: "red", Effect.REFUSE: "yellow"}
 INDENT = " " * 8

@@ -18,7 +18,7 @@ from authz.policy.explain import place as place_of
 from authz.policy.explain import printable
 from authz.policy.snapshot import compile_snapshot
 from authz.policy.text import render_problems
-from authz.proof import CASES, Result, run, untested
+from authz.tools.proof import CASES, Result, run, untested
 
 FAILURES = 1
 

@@ -19,9 +19,9 @@ from authz.policy.decision import Row
 from authz.policy.explain import printable
 from authz.policy.pack_file import is_pack
 from authz.policy.subject import GROUPED, fault_of
-from authz.scan.findings import Finding, Scan, as_json, by_rule
-from authz.scan.inventory import Daemon, Inventory
-from authz.scan.sarif import sarif
+from authz.tools.scan.findings import Finding, Scan, as_json, by_rule
+from authz.tools.scan.inventory import Daemon, Inventory
+from authz.tools.scan.sarif import sarif
 from authz.wire.raw import Door
 
 FOUND: Final = 4

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from authz.cli.scratch import INFO, OBJECT_ID
 from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
-from authz.rehearse import stored_container
+from authz.tools.rehearse import stored_container
 from authz.wire.raw import RawRequest
 
 _EMPTY = frozenset(Topic) - {Topic.DAEMON, Topic.PATH}

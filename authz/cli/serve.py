@@ -11,12 +11,12 @@ import click
 import structlog
 import uvloop
 
-from authz.app import SIGNALS, opened, run
 from authz.cli.options import USAGE, fail
-from authz.config import load_settings
 from authz.errors import ConfigurationError, PolicyError
 from authz.log import configure
 from authz.policy.text import render_problems
+from authz.service.app import SIGNALS, opened, run
+from authz.service.config import load_settings
 
 HELP = """Run the doors that the configuration names.
 

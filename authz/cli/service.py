@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import click
 
 from authz.cli.options import USAGE, fail
-from authz.config import load_settings
 from authz.dial import UnreachableError, ask
 from authz.errors import ConfigurationError
-from authz.sections import Admin
+from authz.service.config import load_settings
+from authz.service.sections import Admin
 
 FAILED = 1
 """Exit status where there is no service, or it says no."""

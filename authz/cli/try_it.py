@@ -27,12 +27,12 @@ from authz.cli.options import (
 )
 from authz.cli.scratch import Judge, ScratchDaemon
 from authz.cli.scratch_objects import Overheard, ScratchObjects
-from authz.drafts.cases import case_text, told_apart
 from authz.errors import ConfigurationError
 from authz.facts.facts import Fact
 from authz.gate import Verdict
 from authz.policy.decision import Effect
-from authz.rehearse import Rehearsal, rehearse
+from authz.tools.drafts.cases import case_text, told_apart
+from authz.tools.rehearse import Rehearsal, rehearse
 from authz.wire.raw import RawRequest
 
 TIME_LIMIT = 60

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from authz.config import socket_path
 from authz.dial import UNIX, Reply, UnreachableError, ask
 from authz.doctor import benchmark, files, plugins, reach
 from authz.doctor.finding import Finding, Weight, worst_first
@@ -21,7 +20,8 @@ from authz.doctor.holes import holes_of
 from authz.doctor.processes import Dockerd, behind
 from authz.errors import ConfigurationError
 from authz.lookups.lookup_pass import HEADER, Passes, load_key
-from authz.sections import Settings
+from authz.service.config import socket_path
+from authz.service.sections import Settings
 
 INFO = "/info"
 BRIDGE = "/networks/bridge"

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from authz.config import socket_path
 from authz.doctor.finding import Finding, Weight
 from authz.policy.ownership import exposed
-from authz.sections import Settings
+from authz.service.config import socket_path
+from authz.service.sections import Settings
 
 PLUGIN_FOLDERS = (
     Path("/run/docker/plugins"),

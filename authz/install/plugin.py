@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from authz.config import load_settings
 from authz.doctor.plugins import name_of
 from authz.doctor.processes import USUAL, Dockerd, behind
 from authz.errors import ConfigurationError
@@ -19,7 +18,8 @@ from authz.install.site import Site
 from authz.install.switch import Switch
 from authz.install.trial import PATIENCE, PROBE, Trial
 from authz.policy.bundle import load_bundle
-from authz.sections import Plugin, Settings
+from authz.service.config import load_settings
+from authz.service.sections import Plugin, Settings
 from authz.shipped import shipped
 
 CONFIG = Path("/etc/dockgate/dockgate.toml")

@@ -13,7 +13,7 @@ from authz.install import units
 from authz.install.plugin import Wish, prepare
 from authz.install.site import Site
 from authz.install.trial import Trial
-from authz.sections import Settings
+from authz.service.sections import Settings
 
 CONFIG = Path("/etc/dockgate-proxy/dockgate.toml")
 UNIT = "dockgate-proxy.service"

@@ -6,7 +6,7 @@ from authz.cli.junit import junit_xml
 from authz.errors import Location
 from authz.policy.case_file import Case
 from authz.policy.decision import Effect
-from authz.proof import Result
+from authz.tools.proof import Result
 
 
 def test_what_xml_cannot_hold_is_escaped():

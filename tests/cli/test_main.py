@@ -12,7 +12,15 @@ from click.testing import CliRunner
 from authz import __version__
 from authz.cli.main import COMMANDS, MODULES, LazyGroup, main
 
-HEAVY = ("aiohttp", "uvloop", "prometheus_client", "casbin", "pydantic", "authz.app", "authz.gate")
+HEAVY = (
+    "aiohttp",
+    "uvloop",
+    "prometheus_client",
+    "casbin",
+    "pydantic",
+    "authz.service.app",
+    "authz.gate",
+)
 
 
 def loaded(*arguments):
@@ -106,7 +114,7 @@ def test_decide_does_not_load_the_server():
     status, found = loaded("decide", "--policy", "builtin:observe", "GET", "/_ping")
 
     assert status == 0
-    assert {"aiohttp", "uvloop", "prometheus_client", "authz.app"} & set(found) == set()
+    assert {"aiohttp", "uvloop", "prometheus_client", "authz.service.app"} & set(found) == set()
     assert "authz.gate" in found
 
 

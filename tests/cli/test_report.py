@@ -13,7 +13,7 @@ from authz.gate import Verdict
 from authz.identity.identity import Identity
 from authz.policy.combine import combine
 from authz.policy.decision import Effect, Outcome, Row, Word
-from authz.rehearse import Rehearsal
+from authz.tools.rehearse import Rehearsal
 from authz.wire.raw import Door
 
 

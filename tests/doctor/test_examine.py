@@ -10,7 +10,7 @@ from authz.doctor import reach
 from authz.doctor.examine import Service, Setup, examine, skew, tell
 from authz.doctor.processes import Dockerd
 from authz.lookups.lookup_pass import HEADER, load_key
-from authz.sections import Settings
+from authz.service.sections import Settings
 from tests.doctor.test_benchmark import BRIDGE, GOOD
 from tests.scripted_http import scripted
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from authz.config import load_settings
 from authz.doctor import files
+from authz.service.config import load_settings
 from authz.shipped import shipped
 
 SETTINGS = """

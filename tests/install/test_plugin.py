@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from authz.config import load_settings
 from authz.doctor.processes import Dockerd
 from authz.errors import ConfigurationError, PolicyError
 from authz.install import plugin
@@ -13,6 +12,7 @@ from authz.install.plugin import Wish, install, uninstall
 from authz.install.site import Site
 from authz.install.trial import TrialError
 from authz.policy.bundle import load_bundle
+from authz.service.config import load_settings
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what is installed is root's")
 

@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from authz.config import load_settings
 from authz.errors import ConfigurationError
 from authz.install import proxy, units
 from authz.install.plugin import Wish
 from authz.install.proxy import install, uninstall
 from authz.install.site import Site
 from authz.install.trial import CREATE, TrialError
+from authz.service.config import load_settings
 from tests.scripted_http import scripted
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what is installed is root's")

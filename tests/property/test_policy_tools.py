@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz.audit.record import Mode
-from authz.explain import explain
 from authz.identity.identity import Identity, Proof
-from authz.learn.bundle import folder_of
-from authz.learn.lesson import Lesson
-from authz.learn.rows import drafted
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
 from authz.policy.snapshot import compile_snapshot
+from authz.tools.explain import explain
+from authz.tools.learn.bundle import folder_of
+from authz.tools.learn.lesson import Lesson
+from authz.tools.learn.rows import drafted
 from tests.policies import a_bundle
 from tests.records import a_create, a_record, a_snapshot, read_back
 

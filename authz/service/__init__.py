@@ -1,0 +1,1 @@
+"""The running service: its settings, everything built from them, and its operator."""
