@@ -500,6 +500,44 @@ async def test_reads_may_go_on_without_a_record(bench, request_, goes_on):
     )
 
 
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("fault", [None, AuditUnavailableError("disk full")])
+async def test_both_doors_share_a_write_and_what_becomes_of_it(bench, blocking, fault):
+    """What the plugin holds back goes before what the proxy waits for, and neither without."""
+    one = bench(sink=ScriptedSink(blocking=blocking, fault=fault))
+    verdicts = []
+
+    for _ in range(2):
+        (await one.runner.decided(PING)).then(verdicts.append)
+    early = (list(verdicts), one.counted("in_flight"))
+    verdicts.append(await one.runner.decide(replace(PING, door=Door.PROXY)))
+    late = one.counted("in_flight")
+
+    assert (early, late) == (([], 2), 0)
+    assert one.sink.writes == ([] if fault else [3])
+    assert [verdict.lets_through for verdict in verdicts] == [fault is None] * 3
+    assert [record.id for record in one.sink.records] == (
+        [] if fault else [verdict.id for verdict in verdicts]
+    )
+
+
+async def test_a_refusal_is_held_back_as_well(bench):
+    """It needs no room of those that are judged."""
+    one = bench(most_in_flight=1)
+    held = await one.runner.decided(PING)
+    over = await one.runner.decided(PING)
+    unread = one.runner.refused(RawRequest("", ""), RefusedError(Reason.UNREADABLE_REQUEST, "no"))
+
+    verdicts = [await each.holds() for each in (held, over, unread)]
+
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.RULE,
+        Reason.OVERLOADED,
+        Reason.UNREADABLE_REQUEST,
+    ]
+    assert one.sink.writes == [3]
+
+
 async def test_an_outcome_is_a_second_record(bench):
     """With what is known of it, and marked where it may belong to another."""
     one = bench()
