@@ -126,12 +126,13 @@ class Runner:
         pending = await self._decided(raw, entrance or self._entrance, at_once=True)
         return pending if isinstance(pending, gate.Verdict) else await pending.holds()
 
-    async def decided(self, raw: RawRequest) -> Pending | gate.Verdict:
+    async def decided(self, raw: RawRequest, *, at_once: bool = False) -> Pending | gate.Verdict:
         """Do so for a door that can hold its answer back: until the record of it is written.
 
-        What need not be recorded is no more than a verdict.
+        That is ``at_once`` where nobody else can ask in the same turn of the event
+        loop. What need not be recorded is no more than a verdict.
         """
-        return await self._decided(raw, self._entrance, at_once=False)
+        return await self._decided(raw, self._entrance, at_once=at_once)
 
     async def _decided(
         self, raw: RawRequest, entrance: Entrance, *, at_once: bool

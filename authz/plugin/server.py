@@ -124,7 +124,7 @@ class PluginServer:
         return self._judged(raw)
 
     async def _judged(self, raw: RawRequest) -> Answer | Held:
-        found = await self._runner.decided(raw)
+        found = await self._runner.decided(raw, at_once=len(self._peers) == 1)
         if isinstance(found, Verdict):
             return _said(found)  # a look-up of our own comes back, and is not recorded
         return _Held(
