@@ -2,7 +2,8 @@
 
 One server for each setting, all of them alive at once and asked in turns, so
 that the load of others falls on all alike. ``off`` is a server that makes no
-record and holds no answer back: no setting leads there. A share is the median
+record and holds no answer back, ``forgotten`` one that makes them and writes
+none: no setting leads to either. A share is the median
 over the turns of throughput to that of ``off`` in the same turn; of CPU time it
 is the other way round. At one connection throughput is a matter of how long
 an answer takes, which a busy machine or a disk decides; the CPU time says how
@@ -36,8 +37,10 @@ from bench.plugin import ASKED, _cpu, _site, _started, _until
 from bench.table import document, percentile, show
 
 OFF = "off"
+FORGOTTEN = "forgotten"
 SETTINGS = {
     OFF: "",
+    FORGOTTEN: "",
     "file": "",
     "file, signed": 'checkpoint_key = "signing.pem"\n',
     "interval": 'durability = "interval"\n',
@@ -90,12 +93,14 @@ def main() -> None:
     parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=QUESTIONS)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=tuple(SETTINGS))
     parser.add_argument("--folder", type=Path, help="where the files go: the disk that is meant")
-    parser.add_argument("--serve-without", metavar="CONFIG", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=2, metavar=("SETTING", "CONFIG"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve_without:
+    if options.serve:
+        setting, config = options.serve
         keeping.Sink = Nowhere  # type: ignore[assignment,misc]
-        recorder.Recorder.hold = _settled  # type: ignore[method-assign]
-        sys.argv = ["dockgate", "serve", "--config", options.serve_without]
+        if setting == OFF:
+            recorder.Recorder.hold = _settled  # type: ignore[method-assign]
+        sys.argv = ["dockgate", "serve", "--config", config]
         dockgate()
         return
     options.settings = [OFF, *(each for each in options.settings if each != OFF)]
@@ -122,8 +127,8 @@ def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]
         for name in options.settings:
             config = _configured(root / _folder(name), daemon, SETTINGS[name])
             arguments = ["authz", "serve", "--config", str(config)]
-            if name == OFF:
-                arguments = ["bench.audit", "--serve-without", str(config)]
+            if name in {OFF, FORGOTTEN}:
+                arguments = ["bench.audit", "--serve", name, str(config)]
             pids[name] = started.enter_context(_started(*arguments)).pid
             asyncio.run(_listens(config.parent / "plugin.sock"))
             for question in options.questions:
