@@ -1,32 +1,35 @@
-"""Brings records into the sink without holding up the event loop, and has them share a sync.
+"""Brings records into the sink without holding up the event loop; they share writes and syncs.
 
-Whoever is answered waits for his record. A file that nobody waits for is
-written to at once; what can wait for a disk or a reader is done in one thread,
-which takes all that has come in meanwhile and brings it to the disk together.
+What is decided in one turn of the event loop is written in one piece at its end,
+and whoever is answered waits for that. A file that nobody waits for is written
+to there; what can wait for a disk or a reader is done in one thread, which takes
+all that has come in meanwhile and brings it to the disk together.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 
+from authz.aside import Aside
 from authz.audit.chain import Kind
-from authz.audit.ledger import now, stamp
+from authz.audit.ledger import Note, now, stamp
 from authz.audit.record import AuditRecord
 from authz.audit.summary import PERIOD, Summary
 from authz.errors import AuditUnavailableError
+from authz.policy.decision import Effect
 
 MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
+
+MOST_OF_A_TURN = 256
+"""Records that one turn of the event loop holds back; more begin another write."""
 
 LAST_MOMENT = 1.0
 """Seconds that the end waits for what is being written."""
@@ -49,26 +52,28 @@ class Sink(Protocol):
     def problem(self) -> str:
         """Why nothing can be written."""
 
-    def append(self, record: AuditRecord) -> None:
-        """Write a record."""
+    def append(self, *records: AuditRecord) -> None:
+        """Write records: all of them, or none."""
 
-    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
-        """Write something else."""
+    def note(self, *notes: Note) -> None:
+        """Write something else: all of it, or nothing."""
 
     def commit(self) -> None:
         """Bring it to the disk, where that is waited for."""
 
 
-@dataclass(eq=False, slots=True)
-class _Wanted:
-    """Something that is to be written, and who waits for it."""
+class Recordable(Protocol):
+    """A decision that is to be written, and whoever waits for that."""
 
-    put: Callable[[], None]
-    done: asyncio.Future[None] | None = None
-    given_up: bool = False
-    begun: bool = False
-    finished: bool = False
-    error: BaseException | None = None
+    def record(self) -> AuditRecord:
+        """Return what is written."""
+
+    def settled(self, error: Exception | None) -> None:
+        """Hear once that it is written, or why it is not: AuditUnavailableError, or a defect."""
+
+
+Errors: TypeAlias = list[Exception | None]
+"""What became of each of several that were written together."""
 
 
 class Recorder:
@@ -82,15 +87,12 @@ class Recorder:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._sink = sink
-        self._time_limit = time_limit
         self._summary = summary or Summary()
         self._clock = clock
-        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audit")
-        self._lock = threading.Lock()
-        self._waiting: list[_Wanted] = []
-        self._draining = False
-        self._job: Future[None] | None = None
-        self._late: _Wanted | None = None
+        self._turn: list[Recordable] = []
+        self._notes: list[_Note] = []
+        self._ends = False
+        self._aside: Aside[Errors] = Aside("audit", time_limit)
         self._summing: asyncio.TimerHandle | None = None
         self._unrecorded = 0
         self._unrecorded_since = ""
@@ -99,49 +101,59 @@ class Recorder:
     @property
     def problem(self) -> str:
         """Why records cannot be written now; empty where they can."""
-        if not self._draining:  # nothing hangs any more; the rest is for the sink to know
+        if not self._aside.busy:  # nothing hangs any more; the rest is for the sink to know
             self._problem = ""
         return self._sink.problem or self._problem
 
     @property
     def waiting(self) -> int:
-        """How many records wait for the thread."""
-        return len(self._waiting)
+        """How many records are held back: for the thread, or for the end of the turn."""
+        return len(self._turn) + len(self._notes)
+
+    def hold(self, one: Recordable) -> None:
+        """Write a decision with all others of this turn of the event loop, and tell it.
+
+        INVARIANT: whoever was told nothing yet answers nothing, and who was told
+        of an error answers a refusal. A refusal above its allowance is counted,
+        and told in a summary later.
+        """
+        if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
+            self._told([one], [AuditUnavailableError("too many records wait to be written")])
+            return
+        self._turn.append(one)
+        if not self._ends:
+            self._end_later()
+
+    def put(self, one: Recordable) -> None:
+        """Do so at once where that waits for nobody: for those who are not cheaply held back."""
+        self.hold(one)
+        if not self._sink.blocking:
+            self.flush()
 
     async def write(self, record: AuditRecord) -> None:
-        """Write one decision. Raises AuditUnavailableError: then nothing may be answered.
-
-        A refusal above its allowance is counted, and told in a summary later.
-        """
-        if self._summary.takes(record):
-            self._sum_up_later()
-            return
-        try:
-            await self._append(partial(self._sink.append, record))
-        except AuditUnavailableError as error:
-            self._problem = str(error)
-            raise
-        self._problem = ""
-        if self._unrecorded:
-            self._tell_unrecorded()
+        """Write one decision. Raises AuditUnavailableError: then nothing may be answered."""
+        one = _Awaited(record)
+        self.put(one)
+        await one.done
 
     async def state(self, kind: Kind, members: Mapping[str, Any]) -> None:
         """Write something else that must be there. Raises AuditUnavailableError."""
-        await self._append(partial(self._sink.note, kind, members))
+        done = _future()
+        self._notes.append(_Note((kind, members), done))
+        if self._sink.blocking:
+            self._end_later()
+        else:
+            self.flush()
+        await done
 
     def tell(self, kind: Kind, members: Mapping[str, Any]) -> None:
         """Write something that nobody waits for. What cannot be written is told in the log."""
-        put = partial(self._sink.note, kind, members)
-        if self._sink.blocking:
-            if len(self._waiting) < MOST_WAITING:
-                self._hand_over(_Wanted(put))
-            else:
-                log.error("audit.note_lost", kind=kind.value, problem="too many records wait")
+        if len(self._notes) >= MOST_OF_A_TURN and not self._has_room():
+            log.error("audit.note_lost", kind=kind.value, problem="too many records wait")
             return
-        try:
-            put()
-        except AuditUnavailableError as error:
-            log.error("audit.note_lost", kind=kind.value, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
+        self._notes.append(_Note((kind, members)))
+        if not self._ends:
+            self._end_later()
 
     def unrecorded(self) -> None:
         """Count something that was let through without a record, to tell it later."""
@@ -149,70 +161,107 @@ class Recorder:
             self._unrecorded_since = stamp(self._clock())
         self._unrecorded += 1
 
+    def flush(self) -> None:
+        """Write what is held back, in one piece. Raises nothing.
+
+        INVARIANT: what the thread has begun goes first, and it comes back for the
+        rest. Whoever goes while he waits leaves the record to be written. While
+        a write hangs, what is held back is refused and never written; else the
+        file may tell of a decision that was refused, never the other way round.
+        """
+        if self._aside.busy:
+            if self._aside.hangs:
+                self._refuse("an earlier record is still being written")
+            return
+        turn, self._turn = self._turn, []
+        wanted, records = self._to_write(turn) if turn else ([], [])
+        notes: list[_Note] = []
+        if self._notes:
+            notes, self._notes = self._notes, []
+            wanted += notes
+        if not wanted:
+            return
+        put = partial(_put, self._sink, records, notes)
+        if not self._sink.blocking:
+            self._told(wanted, put())
+            return
+        if self._sink.quick:  # then the thread has nothing to do but to sync
+            put = partial(list, put())
+        self._aside.begin(partial(_committed, self._sink, put), partial(self._done, wanted))
+
     def close(self) -> None:
         """Tell what was counted, and let go of the thread; what it has begun it finishes."""
         if self._summing is not None:
             self._summing.cancel()
         self._sum_up()
-        self._writer.shutdown(wait=False)
-        if self._job is not None:
-            wait({self._job}, timeout=LAST_MOMENT)
+        self._aside.wait(LAST_MOMENT)
+        self.flush()
+        self._aside.wait(LAST_MOMENT)
 
-    async def _append(self, put: Callable[[], None]) -> None:
-        """Write, in a thread where that can wait for a disk.
+    def _end_later(self) -> None:
+        self._ends = True
+        asyncio.get_running_loop().call_soon(self._end)
 
-        INVARIANT: whoever is cancelled while he waits leaves the record to be
-        written. One that is too late is not written any more if nobody has
-        begun with it; else the file may tell of a decision that was refused,
-        never the other way round. While one hangs, none is queued
-        behind it.
+    def _end(self) -> None:
+        self._ends = False
+        self.flush()
+
+    def _has_room(self) -> bool:
+        """Make room, and say whether there is some."""
+        self.flush()
+        return self.waiting < MOST_WAITING
+
+    def _to_write(self, turn: list[Recordable]) -> tuple[list[Recordable | _Note], list[Any]]:
+        """Return what is to be written, and its records; the others are told.
+
+        One that cannot be put down fails alone.
         """
-        if not self._sink.blocking:
-            put()
-            return
-        if self._late is not None and not self._late.finished:
-            raise AuditUnavailableError("an earlier record is still being written")
-        if len(self._waiting) >= MOST_WAITING:
-            raise AuditUnavailableError("too many records wait to be written")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._sink.quick:  # then the thread has nothing to do but to sync
-            put()
-            put = _nothing
-        wanted = _Wanted(put, done)
-        self._hand_over(wanted)
-        done.add_done_callback(_retrieve)
-        await asyncio.wait({done}, timeout=self._time_limit)
-        if not done.done():
-            wanted.given_up = True
-            if wanted.begun:
-                self._late = wanted
-            raise AuditUnavailableError("the record was not written in time")
-        done.result()
+        wanted: list[Recordable | _Note] = []
+        records = []
+        for one in turn:
+            try:
+                record = one.record()
+                counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
+            except Exception as error:  # noqa: BLE001  whoever waits gets it
+                self._told([one], [error])
+                continue
+            if counted:
+                self._sum_up_later()
+                self._told([one], [None])
+            else:
+                wanted.append(one)
+                records.append(record)
+        return wanted, records
 
-    def _hand_over(self, wanted: _Wanted) -> None:
-        with self._lock:
-            self._waiting.append(wanted)
-            begin, self._draining = not self._draining, True
-        if begin:
-            self._job = self._writer.submit(self._drain, asyncio.get_running_loop())
+    def _done(self, wanted: list[Recordable | _Note], errors: Errors | None) -> None:
+        """Go on behind what the thread did, or refuse with it what waits for it."""
+        if errors is None:
+            problem = "the record was not written in time"
+            self._told(wanted, [AuditUnavailableError(problem)] * len(wanted))
+            self._refuse(problem)
+        else:
+            self._told(wanted, errors)
+            self.flush()
 
-    def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Write all that waits, and sync it together; again and again until nothing waits."""
-        while True:
-            with self._lock:
-                batch, self._waiting = self._waiting, []
-                if not batch:
-                    self._draining = False
-                    return
-            for each in batch:
-                each.begun = not each.given_up
-                each.error = _raised(each.put) if each.begun else None
-            error = _raised(self._sink.commit)
-            for each in batch:
-                each.error = each.error or error
-                each.finished = True
-            with suppress(RuntimeError):  # the loop has ended: nobody waits any more
-                loop.call_soon_threadsafe(_settle, batch)
+    def _refuse(self, problem: str) -> None:
+        """Write nothing of what is held back."""
+        held: list[Recordable | _Note] = [*self._turn, *self._notes]
+        self._turn, self._notes = [], []
+        self._told(held, [AuditUnavailableError(problem)] * len(held))
+
+    def _told(self, wanted: Sequence[Recordable | _Note], errors: Errors) -> None:
+        problem = ""
+        for one, error in zip(wanted, errors, strict=True):
+            if isinstance(error, AuditUnavailableError):
+                problem = str(error)
+            try:
+                one.settled(error)
+            except Exception:
+                log.exception("audit.answer_failed")
+        self._problem = problem
+        if self._unrecorded and not problem:
+            count, self._unrecorded = self._unrecorded, 0
+            self.tell(Kind.UNRECORDED, {"since": self._unrecorded_since, "count": count})
 
     def _sum_up_later(self) -> None:
         if self._summing is None:
@@ -223,37 +272,74 @@ class Recorder:
         for members in self._summary.told():
             self.tell(Kind.SUMMARY, members)
 
-    def _tell_unrecorded(self) -> None:
-        count, self._unrecorded = self._unrecorded, 0
-        self.tell(Kind.UNRECORDED, {"since": self._unrecorded_since, "count": count})
+
+class _Awaited:
+    """A record that a task waits for."""
+
+    def __init__(self, record: AuditRecord) -> None:
+        self._record = record
+        self.done = _future()
+
+    def record(self) -> AuditRecord:
+        """Return it."""
+        return self._record
+
+    def settled(self, error: Exception | None) -> None:
+        """Let the task go on."""
+        _set(self.done, error)
 
 
-def _nothing() -> None:
-    """Do what is left to do of a record that is written already."""
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """Something else that is written; where nobody waits, the log is told what is lost."""
+
+    note: Note
+    done: asyncio.Future[None] | None = None
+
+    def settled(self, error: Exception | None) -> None:
+        """Let a task go on."""
+        if self.done is not None:
+            _set(self.done, error)
+        elif error is not None:
+            log.error("audit.note_lost", kind=self.note[0].value, problem=str(error))
 
 
-def _raised(act: Callable[[], None]) -> BaseException | None:
+def _put(sink: Sink, records: list[AuditRecord], notes: list[_Note]) -> Errors:
+    """Write everything, and say what became of each."""
+    errors = _together(sink.append, records) if records else []
+    return errors + _together(sink.note, [each.note for each in notes]) if notes else errors
+
+
+def _together(write: Callable[..., None], what: Sequence[Any]) -> Errors:
+    """Write all in one piece; where one has a defect, each by itself, so that it fails alone."""
     try:
-        act()
+        write(*what)
+    except AuditUnavailableError as error:
+        return [error] * len(what)
     except Exception as error:  # noqa: BLE001  whoever waits gets it
-        return error
-    return None
+        return [error] if len(what) == 1 else [_together(write, [each])[0] for each in what]
+    return [None] * len(what)
 
 
-def _retrieve(done: asyncio.Future[None]) -> None:
-    """Take note of how a write ended, even where nobody waits for it any more."""
-    if not done.cancelled():
-        done.exception()
+def _committed(sink: Sink, put: Callable[[], Errors]) -> Errors:
+    """Write, and bring it to the disk; what is not there for certain has failed."""
+    errors = put()
+    try:
+        sink.commit()
+    except Exception as error:  # noqa: BLE001  whoever waits gets it
+        return [each or error for each in errors]
+    return errors
 
 
-def _settle(batch: list[_Wanted]) -> None:
-    """Tell those who wait, in the thread of their loop."""
-    for each in batch:
-        if each.done is None or each.done.done():
-            if isinstance(each.error, AuditUnavailableError) and each.done is None:
-                log.error("audit.note_lost", problem=str(each.error))
-            continue
-        if each.error is None:
-            each.done.set_result(None)
-        else:
-            each.done.set_exception(each.error)
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _set(done: asyncio.Future[None], error: Exception | None) -> None:
+    """Say how a write ended, unless nobody waits for it any more."""
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

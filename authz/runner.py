@@ -23,12 +23,13 @@ from authz.audit.redaction import Redaction
 from authz.audit.summary import Summary
 from authz.audit.ulid import Ulids
 from authz.deadlines import Deadlines
-from authz.errors import AuditUnavailableError, LookupFailedError, Reason, RefusedError
+from authz.errors import LookupFailedError, Reason, RefusedError
 from authz.identity.chain import Method
 from authz.identity.identity import Identity
 from authz.inquiry import Asker, Inquiry, Lookups
 from authz.lookups.lookup_pass import HEADER, Passes, Phase
 from authz.metrics import Metrics
+from authz.pending import Desk, Pending
 from authz.policy.current import CurrentPolicy
 from authz.policy.decision import Effect
 from authz.policy.explain import SYSTEM_FAILURES
@@ -45,9 +46,6 @@ WRITING = 0.25
 
 MOST_IN_FLIGHT = 256
 """Questions that are answered at once; more are refused at once."""
-
-UNREAD = "unread"
-"""The action, in metrics, of what could not be read."""
 
 _PASS = HEADER.lower()
 
@@ -118,25 +116,49 @@ class Runner:
         self._asker = Asker(parts.lookups, parts.metrics)
         self._around = Around(self._asker, parts.limits, parts.metrics, parts.mode, parts.now)
         self._recorder = Recorder(parts.sink, time_limit * WRITING, parts.summary, parts.now)
+        self._desk = Desk(
+            self._recorder, parts.metrics, parts.redaction, allow_reads=parts.allow_reads
+        )
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
         """Judge one request. Raises nothing: whatever goes wrong refuses.
 
         Without an ``entrance`` the parts say who may come and whose policy judges.
         """
-        entrance = entrance or self._entrance
+        pending = await self._decided(raw, entrance or self._entrance, at_once=True)
+        return pending if isinstance(pending, gate.Verdict) else await pending.holds()
+
+    async def decided(self, raw: RawRequest, *, at_once: bool = False) -> Pending | gate.Verdict:
+        """Do so for a door that can hold its answer back: until the record of it is written.
+
+        That is ``at_once`` where nobody else can ask in the same turn of the event
+        loop. What need not be recorded is no more than a verdict.
+        """
+        return await self._decided(raw, self._entrance, at_once=at_once)
+
+    async def _decided(
+        self, raw: RawRequest, entrance: Entrance, *, at_once: bool
+    ) -> Pending | gate.Verdict:
         token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
+        course = self._course(raw)
         # INVARIANT: passes are for the plugin. A client of the proxy holds none.
         if token is not None and raw.door is Door.PLUGIN:
-            return await self._let_back_in(raw, token)
+            verdict = self._let_back_in(course, token)
+            return verdict or self._desk.hold(course, perf_counter(), at_once=at_once)
         if self._in_flight >= self._most_in_flight:
-            problem = "too many questions are in flight"
-            return await self.refuse(raw, RefusedError(Reason.OVERLOADED, problem))
+            course.refusal = RefusedError(Reason.OVERLOADED, "too many questions are in flight")
+            return self._desk.hold(course, perf_counter(), at_once=at_once)
         self._in_flight += 1
+        started = perf_counter()
         try:
-            return await self._conclude(self._course(raw), entrance)
-        finally:
-            self._in_flight -= 1
+            await self._judge_guarded(course, entrance)
+        except BaseException:
+            self._leave()
+            raise
+        return self._desk.hold(course, started, self._leave, at_once=at_once)
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
 
     async def still(
         self, standing: gate.Standing, evidence: Evidence, entrance: Entrance
@@ -164,9 +186,7 @@ class Runner:
         verdict = course.verdict()
         if verdict.lets_through or verdict.reason in SYSTEM_FAILURES:
             return None
-        verdict = await self._recorded(course, started)
-        self._count(course, verdict, perf_counter() - started)
-        return verdict
+        return await self._desk.hold(course, started, at_once=True).holds()
 
     def view(self, standing: gate.Standing, entrance: Entrance) -> View:
         """Return what says what the caller may see of the answer to a request."""
@@ -180,12 +200,23 @@ class Runner:
         It takes no room from those that are judged: it costs a record only. With
         an ``entrance`` the record says who it was, if that can be told.
         """
+        return await self.refused(raw, refusal, entrance, at_once=True).holds()
+
+    def refused(
+        self,
+        raw: RawRequest,
+        refusal: RefusedError,
+        entrance: Entrance | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Pending:
+        """Do so for a door that can hold its answer back."""
         course = self._course(raw)
         course.refusal = refusal
         if entrance is not None:
             with suppress(RefusedError):
                 course.identity = gate.authenticate(raw, entrance.methods, entrance.tenant)
-        return await self._conclude(course, entrance or self._entrance)
+        return self._desk.hold(course, perf_counter(), at_once=at_once)
 
     async def note(self, request: Asked, identity: Identity, *, allowed: bool) -> None:
         """Record something that was asked of Dockgate itself. Raises AuditUnavailableError."""
@@ -257,6 +288,10 @@ class Runner:
         """How many records wait to be written."""
         return self._recorder.waiting
 
+    def flush(self) -> None:
+        """Write now what is held back until the end of this turn of the event loop."""
+        self._recorder.flush()
+
     def close(self) -> None:
         """Let go of the writing thread; what it has begun it finishes."""
         self._recorder.close()
@@ -264,26 +299,17 @@ class Runner:
     def _course(self, raw: RawRequest) -> gate.Course:
         return gate.Course(self._ids.next(), raw, self._parts.now(), self._parts.mode)
 
-    async def _let_back_in(self, raw: RawRequest, token: str) -> gate.Verdict:
-        """Admit a look-up of our own. It takes no room: somebody in flight waits for it."""
+    def _let_back_in(self, course: gate.Course, token: str) -> gate.Verdict | None:
+        """Admit a look-up of our own, or refuse. It takes no room: somebody in flight waits."""
+        raw, passes = course.raw, self._parts.metrics.passes
         try:
             self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
         except RefusedError as error:
-            self._parts.metrics.passes.labels("refused").inc()
-            return await self.refuse(raw, error)
-        self._parts.metrics.passes.labels("admitted").inc()
-        return gate.Verdict(self._ids.next(), Effect.ALLOW, Reason.RULE)
-
-    async def _conclude(self, course: gate.Course, entrance: Entrance) -> gate.Verdict:
-        """Judge, record and count, in this order."""
-        started = perf_counter()
-        if course.refusal is None:
-            await self._judge_guarded(course, entrance)
-        if self._parts.sink.blocking:
-            await asyncio.sleep(0)  # as before any wait
-        verdict = await self._recorded(course, started)
-        self._count(course, verdict, perf_counter() - started)
-        return verdict
+            passes.labels("refused").inc()
+            course.refusal = error
+            return None
+        passes.labels("admitted").inc()
+        return gate.Verdict(course.id, Effect.ALLOW, Reason.RULE)
 
     async def _judge_guarded(self, course: gate.Course, entrance: Entrance) -> None:
         """Judge within the time; whatever goes wrong becomes the course's refusal.
@@ -359,46 +385,3 @@ class Runner:
         course.context = gate.context(prepared, facts, course.began)
         course.decision = gate.judge(prepared.identity, facts, course.context, prepared.snapshot)
         self._parts.metrics.stages.observe("judge", perf_counter() - began)
-
-    async def _recorded(self, course: gate.Course, started: float) -> gate.Verdict:
-        """Write the record. A request without one is refused, whatever was decided."""
-        try:
-            verdict = course.verdict()
-            began = perf_counter()
-            took = int((began - started) * 1e6)
-            await self._recorder.write(course.record(verdict, took, self._parts.redaction))
-            self._parts.metrics.stages.observe("audit", perf_counter() - began)
-        except AuditUnavailableError as error:
-            log.error("audit.write_failed", request=course.id, problem=str(error))  # noqa: TRY400  the disk's fault, a traceback says nothing
-            if self._parts.allow_reads and course.only_reads() and verdict.lets_through:
-                self._parts.metrics.unwritten.inc()
-                self._recorder.unrecorded()
-                return verdict
-            reason, problem = Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
-        except Exception:
-            log.exception("request.record_failed", request=course.id)
-            reason, problem = Reason.INTERNAL_ERROR, "a defect of the gate"
-        else:
-            return verdict
-        self._parts.metrics.unwritten.inc()
-        course.refusal = RefusedError(reason, problem)
-        return course.verdict()
-
-    def _count(self, course: gate.Course, verdict: gate.Verdict, seconds: float) -> None:
-        metrics, door, effect = self._parts.metrics, course.raw.door, verdict.effect
-        enforced = "yes" if verdict.enforced else "no"
-        metrics.decisions.count[door, effect, verdict.reason, enforced] += 1
-        metrics.seconds.observe(door, seconds)
-        metrics.actions.count[course.action or UNREAD, effect] += 1
-        if verdict.effect is not Effect.ALLOW:
-            log.info(
-                _EVENTS[verdict.effect],
-                request=verdict.id,
-                who=course.identity.subject if course.identity else None,
-                action=course.facts.action if course.facts else None,
-                reason=verdict.reason.value,
-                enforced=verdict.enforced,
-            )
-
-
-_EVENTS = {Effect.DENY: "request.denied", Effect.REFUSE: "request.refused"}

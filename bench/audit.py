@@ -1,12 +1,15 @@
 """What the audit costs the plugin, setting by setting: ``python -m bench.audit [--json]``.
 
 One server for each setting, all of them alive at once and asked in turns, so
-that the load of others falls on all alike. Throughput is that of the best
-turn; a share is the median over the turns of throughput to that without an
-audit in the same turn, and of CPU time the other way round: where whoever asks
-is as busy as the server, throughput alone flatters. A list is the cheapest
-question that is no ping, so that a record weighs most there. Outcomes are off,
-as the daemon's second call is not made.
+that the load of others falls on all alike. ``off`` is a server that makes no
+record and holds no answer back, ``forgotten`` one that makes them and writes
+none: no setting leads to either. A share is the median
+over the turns of throughput to that of ``off`` in the same turn; of CPU time it
+is the other way round. At one connection throughput is a matter of how long
+an answer takes, which a busy machine or a disk decides; the CPU time says how
+many answers a processor has in it. A list is the cheapest question that is no
+ping, so that a record weighs most there. Outcomes are off, as the daemon's
+second call is not made.
 """
 
 from __future__ import annotations
@@ -20,21 +23,24 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from authz.audit.chain import Kind
+from authz import recorder
+from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
 from authz.service import keeping
-from bench.plugin import ASKED, _asked, _cpu, _site, _started, _until
+from bench.asking import ask
+from bench.plugin import ASKED, _cpu, _site, _started, _until
 from bench.table import document, percentile, show
 
 OFF = "off"
+FORGOTTEN = "forgotten"
 SETTINGS = {
     OFF: "",
+    FORGOTTEN: "",
     "file": "",
     "file, signed": 'checkpoint_key = "signing.pem"\n',
     "interval": 'durability = "interval"\n',
@@ -56,11 +62,11 @@ class Nowhere:
     def __init__(self, _path: str, _custody: object) -> None:
         """Open nothing."""
 
-    def append(self, record: AuditRecord) -> None:
-        """Forget a record."""
+    def append(self, *records: AuditRecord) -> None:
+        """Forget records."""
 
-    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
-        """Forget a note."""
+    def note(self, *notes: Note) -> None:
+        """Forget notes."""
 
     def commit(self) -> None:
         """Do nothing."""
@@ -72,60 +78,72 @@ class Nowhere:
         """Do nothing."""
 
 
+def _settled(_recorder: recorder.Recorder, one: recorder.Recordable) -> None:
+    """Let a decision go, without a record."""
+    one.settled(None)
+
+
 def main() -> None:
     """Measure, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--requests", type=int, default=3_000, help="of each setting in a turn")
-    parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--requests", type=int, default=2_000, help="of each setting in a turn")
+    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--connections", type=int, nargs="+", default=(1, 4, 32))
+    parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=QUESTIONS)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=tuple(SETTINGS))
     parser.add_argument("--folder", type=Path, help="where the files go: the disk that is meant")
-    parser.add_argument("--serve-without", metavar="CONFIG", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", nargs=2, metavar=("SETTING", "CONFIG"), help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve_without:
+    if options.serve:
+        setting, config = options.serve
         keeping.Sink = Nowhere  # type: ignore[assignment,misc]
-        sys.argv = ["dockgate", "serve", "--config", options.serve_without]
+        if setting == OFF:
+            recorder.Recorder.hold = _settled  # type: ignore[method-assign]
+        sys.argv = ["dockgate", "serve", "--config", config]
         dockgate()
         return
+    options.settings = [OFF, *(each for each in options.settings if each != OFF)]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        found = asyncio.run(_measured(Path(folder), options))
+        found = _measured(Path(folder), options)
     if options.json:
         document(found)
         return
-    rows = [
-        [each["asked"], each["audit"], each["per_s"], each["cpu_us"], each["p50_us"],
-         each["p99_us"], each["share"], each["cpu_share"], each["budget"]]
-        for each in found
-    ]  # fmt: skip
-    head = ("asked", "audit", "per second", "CPU us", "p50 us", "p99 us", "share of off",
-            "by CPU", "budget")  # fmt: skip
-    show(f"Plugin, {options.connections} connections at once", head, rows)
+    keys = ("connections", "audit", "per_s", "cpu_us", "asker_us", "p50_us", "p99_us",
+            "share", "cpu_share", "budget")  # fmt: skip
+    head = ("connections", "audit", "per second", "CPU us", "asker's", "p50 us", "p99 us",
+            "share of off", "by CPU", "budget")  # fmt: skip
+    for question in options.questions:
+        rows = [[each[key] for key in keys] for each in found if each["asked"] == question]
+        show(f"The plugin, asked for: {question}", head, rows)
 
 
-async def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]]:
+def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]]:
     daemon = root / "daemon.sock"
     pids: dict[str, int] = {}
     with ExitStack() as started:
         started.enter_context(_started("bench.fakes", "daemon", str(daemon)))
-        await _until(daemon)
-        for name, extra in SETTINGS.items():
-            config = _configured(root / name.replace(", ", "-"), daemon, extra)
+        asyncio.run(_until(daemon))
+        for name in options.settings:
+            config = _configured(root / _folder(name), daemon, SETTINGS[name])
             arguments = ["authz", "serve", "--config", str(config)]
-            if name == OFF:
-                arguments = ["bench.audit", "--serve-without", str(config)]
+            if name in {OFF, FORGOTTEN}:
+                arguments = ["bench.audit", "--serve", name, str(config)]
             pids[name] = started.enter_context(_started(*arguments)).pid
-            await _listens(config.parent / "plugin.sock")
-            for question in QUESTIONS:
-                await _asked(config.parent / "plugin.sock", ASKED[question], 500, 1)
-        turns = {
-            question: [
-                await _turn(root, pids, ASKED[question], options) for _ in range(options.turns)
-            ]
-            for question in QUESTIONS
-        }
-    return [
-        _summed_up(question, name, turns[question]) for question in QUESTIONS for name in SETTINGS
-    ]
+            asyncio.run(_listens(config.parent / "plugin.sock"))
+            for question in options.questions:
+                ask(config.parent / "plugin.sock", ASKED[question], 500, 1)
+        cells = [(question, many) for question in options.questions for many in options.connections]
+        turns: dict[tuple[str, int], list[dict[str, dict[str, float]]]] = {}
+        for _ in range(options.turns):
+            for question, many in cells:
+                found = _turn(root, pids, ASKED[question], options.requests, many)
+                turns.setdefault((question, many), []).append(found)
+    return [_summed_up(cell, name, turns[cell]) for cell in cells for name in options.settings]
+
+
+def _folder(name: str) -> str:
+    return name.replace(", ", "-")
 
 
 async def _listens(path: Path) -> None:
@@ -141,18 +159,19 @@ async def _listens(path: Path) -> None:
             return
 
 
-async def _turn(
-    root: Path, pids: Mapping[str, int], questions: list[bytes], options: argparse.Namespace
+def _turn(
+    root: Path, pids: Mapping[str, int], questions: list[bytes], count: int, connections: int
 ) -> dict[str, dict[str, float]]:
     found = {}
     for name, pid in pids.items():
-        socket = root / name.replace(", ", "-") / "plugin.sock"
-        used, began = _cpu(pid), time.perf_counter()
-        taken = await _asked(socket, questions, options.requests, options.connections)
+        socket = root / _folder(name) / "plugin.sock"
+        used, own, began = _cpu(pid), time.process_time(), time.perf_counter()
+        taken = ask(socket, questions, count, connections)
         seconds = time.perf_counter() - began
         found[name] = {
             "per_s": len(taken) / seconds,
             "cpu_us": (_cpu(pid) - used) / len(taken) * 1e6,
+            "asker_us": (time.process_time() - own) / len(taken) * 1e6,
             "p50_us": percentile(taken, 0.5),
             "p99_us": percentile(taken, 0.99),
         }
@@ -160,16 +179,17 @@ async def _turn(
 
 
 def _summed_up(
-    question: str, name: str, turns: list[dict[str, dict[str, float]]]
+    cell: tuple[str, int], name: str, turns: list[dict[str, dict[str, float]]]
 ) -> dict[str, object]:
-    mine = [turn[name] for turn in turns]
+    question, connections = cell
     shares = [turn[name]["per_s"] / turn[OFF]["per_s"] for turn in turns]
     costs = [turn[OFF]["cpu_us"] / turn[name]["cpu_us"] for turn in turns]
+    mine = {key: percentile([turn[name][key] for turn in turns], 0.5) for key in turns[0][name]}
     return {
         "asked": question,
+        "connections": connections,
         "audit": name,
-        "per_s": max(each["per_s"] for each in mine),
-        **{key: min(each[key] for each in mine) for key in ("cpu_us", "p50_us", "p99_us")},
+        **mine,
         "share": percentile(shares, 0.5),
         "cpu_share": percentile(costs, 0.5),
         "budget": BUDGETS.get(name),

@@ -6,9 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from authz.audit.chain import Kind
+from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.deadlines import Deadlines
 from authz.errors import AuditUnavailableError
@@ -88,7 +87,9 @@ class ScriptedSink:
     go: threading.Event = field(default_factory=threading.Event)
     records: list[AuditRecord] = field(default_factory=list)
     threads: list[str] = field(default_factory=list)
-    notes: list[tuple[Kind, Mapping[str, Any]]] = field(default_factory=list)
+    writes: list[int] = field(default_factory=list)
+    """How many records were written together, each time."""
+    notes: list[Note] = field(default_factory=list)
     commits: int = 0
     quick: bool = False
     syncing: threading.Event = field(default_factory=threading.Event)
@@ -102,20 +103,21 @@ class ScriptedSink:
         """Say why nothing can be written."""
         return str(self.fault) if isinstance(self.fault, AuditUnavailableError) else ""
 
-    def append(self, record: AuditRecord) -> None:
-        """Keep a record, when it may."""
+    def append(self, *records: AuditRecord) -> None:
+        """Keep records, when it may."""
         self.threads.append(threading.current_thread().name)
         if not self.go.wait(10):
             raise AuditUnavailableError("the test let go of nothing")
         if self.fault is not None:
             raise self.fault
-        self.records.append(record)
+        self.records += records
+        self.writes.append(len(records))
 
-    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
-        """Keep a note, when it may."""
+    def note(self, *notes: Note) -> None:
+        """Keep notes, when it may."""
         if self.fault is not None:
             raise self.fault
-        self.notes.append((kind, members))
+        self.notes += notes
 
     def commit(self) -> None:
         """Count, when it may."""

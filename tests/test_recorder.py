@@ -35,18 +35,119 @@ def made():
         each.close()
 
 
+class Told:
+    """A decision whose record is held back, and what it hears of it."""
+
+    def __init__(self, number, heard):
+        self.number = number
+        self.heard = heard
+
+    def record(self):
+        """Return the record; one of them cannot be made."""
+        return a_record(self.number) if self.number >= 0 else 1 / 0
+
+    def settled(self, error):
+        """Take note, or fail."""
+        self.heard.append((self.number, str(error or "")))
+        if self.number == 13:
+            raise ZeroDivisionError
+
+
+async def test_what_comes_in_one_turn_is_written_in_one_piece(made):
+    """At its end, in order; nobody is told before that, and what comes later is another turn."""
+    sink, heard = ScriptedSink(), []
+    one = made(sink)
+    for number in range(3):
+        one.hold(Told(number, heard))
+    early = (list(heard), list(sink.records), one.waiting)
+    await asyncio.sleep(0)
+    one.hold(Told(3, heard))
+    await asyncio.sleep(0)
+
+    assert early == ([], [], 3)
+    assert sink.writes == [3, 1]
+    assert heard == [(0, ""), (1, ""), (2, ""), (3, "")]
+    assert [record.id for record in sink.records] == ["id-0", "id-1", "id-2", "id-3"]
+
+
+async def test_a_write_that_fails_fails_all_that_it_was_for(made):
+    """Each of them hears of it, and the next turn is tried again."""
+    sink, heard = ScriptedSink(fault=AuditUnavailableError("disk full")), []
+    one = made(sink)
+    for number in range(3):
+        one.hold(Told(number, heard))
+    await asyncio.sleep(0)
+    failed = (list(heard), one.problem)
+    sink.fault = None
+    one.hold(Told(3, heard))
+    await asyncio.sleep(0)
+
+    assert failed == ([(number, "disk full") for number in range(3)], "disk full")
+    assert heard[3:] == [(3, "")]
+    assert [record.id for record in sink.records] == ["id-3"]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_record_with_a_defect_fails_alone(made, blocking):
+    """Whether it cannot be made or not be written; and one whose end fails holds up nobody."""
+    sink, heard = ScriptedSink(blocking=blocking), []
+    one = made(sink)
+
+    def append(*records):
+        if any(record.id == "id-7" for record in records):
+            raise TypeError("defect")
+        sink.records += records
+
+    sink.append = append
+    with capture_logs() as logs:
+        for number in (1, -1, 7, 13, 2):
+            one.hold(Told(number, heard))
+        await until(lambda: len(heard) == 5)
+
+    assert sorted(heard) == [(-1, "division by zero"), (1, ""), (2, ""), (7, "defect"), (13, "")]
+    assert [record.id for record in sink.records] == ["id-1", "id-13", "id-2"]
+    assert [log["event"] for log in logs] == ["audit.answer_failed"]
+
+
+async def test_a_turn_is_not_held_back_without_end(made, monkeypatch):
+    """Another write begins above so many."""
+    monkeypatch.setattr(recorder, "MOST_OF_A_TURN", 2)
+    sink, heard = ScriptedSink(), []
+    one = made(sink)
+    for number in range(5):
+        one.hold(Told(number, heard))
+        one.tell(Kind.OUTCOME, {"id": number})
+    await asyncio.sleep(0)
+
+    assert sink.writes == [2, 2, 1]
+    assert [members["id"] for _, members in sink.notes] == [0, 1, 2, 3, 4]
+
+
+async def test_a_caller_who_cannot_be_held_back_takes_the_others_along(made):
+    """The order stays, and he waits for no turn."""
+    sink, heard = ScriptedSink(), []
+    one = made(sink)
+    one.hold(Told(0, heard))
+    one.put(Told(1, heard))
+
+    assert (sink.writes, heard) == ([2], [(0, ""), (1, "")])
+
+
 async def test_many_share_one_sync(made):
     """What came in while the disk was busy is brought to it together."""
     sink = ScriptedSink(blocking=True)
     one = made(sink)
     sink.go.clear()
-    writing = [asyncio.create_task(one.write(a_record(number))) for number in range(50)]
-    await asyncio.sleep(0.05)
+    writing = [asyncio.create_task(one.write(a_record(0)))]
+    await until(lambda: sink.threads)
+    writing += [asyncio.create_task(one.write(a_record(number))) for number in range(1, 50)]
+    await asyncio.sleep(0.02)
+    waiting = one.waiting
     sink.go.set()
     await asyncio.gather(*writing)
 
     assert [record.id for record in sink.records] == [f"id-{number}" for number in range(50)]
-    assert sink.commits == 2
+    assert (sink.commits, sink.writes, waiting) == (2, [1, 49], 49)
 
 
 async def test_a_file_is_written_at_once_and_synced_in_the_thread(made):
@@ -54,7 +155,7 @@ async def test_a_file_is_written_at_once_and_synced_in_the_thread(made):
     sink = ScriptedSink(blocking=True, quick=True)
     one = made(sink)
     sink.go = threading.Event()
-    sink.append = sink.records.append
+    sink.append = lambda *records: sink.records.extend(records)
     writing = [asyncio.create_task(one.write(a_record(0)))]
     await until(sink.syncing.is_set)
     writing += [asyncio.create_task(one.write(a_record(number))) for number in range(1, 50)]
@@ -63,8 +164,8 @@ async def test_a_file_is_written_at_once_and_synced_in_the_thread(made):
     sink.go.set()
     await asyncio.gather(*writing)
 
-    assert early == (50, 0)
-    assert sink.commits == 2
+    assert early == (1, 0)
+    assert (len(sink.records), sink.commits) == (50, 2)
 
 
 async def test_a_sync_that_fails_fails_all_that_wait_for_it(made):
@@ -89,6 +190,7 @@ async def test_a_sync_that_fails_fails_all_that_wait_for_it(made):
 async def test_only_so_many_wait(made, monkeypatch):
     """Further ones are refused at once; a note is told in the log."""
     monkeypatch.setattr(recorder, "MOST_WAITING", 2)
+    monkeypatch.setattr(recorder, "MOST_OF_A_TURN", 0)
     sink = ScriptedSink(blocking=True)
     sink.go.clear()
     one = made(sink)
@@ -105,6 +207,63 @@ async def test_only_so_many_wait(made, monkeypatch):
     await asyncio.gather(first, *waiting)
 
     assert [log["event"] for log in logs] == ["audit.note_lost"]
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_what_must_be_there_is_waited_for(made, blocking):
+    """And whoever wants it hears that it is not."""
+    sink = ScriptedSink(blocking=blocking)
+    one = made(sink)
+    await one.state(Kind.GRANT, {"id": "x"})
+    sink.fault = AuditUnavailableError("disk full")
+
+    with pytest.raises(AuditUnavailableError, match="disk full"):
+        await one.state(Kind.GRANT, {"id": "y"})
+    assert sink.notes == [(Kind.GRANT, {"id": "x"})]
+
+
+async def test_a_task_that_has_gone_is_not_told(made):
+    """Its record is written all the same."""
+    sink = ScriptedSink(blocking=True)
+    one = made(sink)
+    sink.go.clear()
+    writing = asyncio.create_task(one.write(a_record(1)))
+    await until(lambda: sink.threads)
+    writing.cancel()
+    await asyncio.sleep(0)
+    sink.go.set()
+    await until(lambda: sink.records)
+    await one.write(a_record(2))
+
+    assert writing.cancelled()
+    assert len(sink.records) == 2
+
+
+async def test_behind_one_that_hangs_nothing_is_written(made):
+    """What waits with it is refused with it, what comes later at once, until it has ended."""
+    sink, heard = ScriptedSink(blocking=True), []
+    one = made(sink, time_limit=0.1)
+    sink.go.clear()
+    one.hold(Told(0, heard))
+    await until(lambda: sink.threads)
+    with capture_logs() as logs:
+        one.hold(Told(1, heard))
+        one.tell(Kind.OUTCOME, {"id": "x"})
+        await until(lambda: len(heard) == 2)
+        one.hold(Told(2, heard))
+        await asyncio.sleep(0)
+    problem = one.problem
+    sink.go.set()
+    await until(lambda: sink.records)
+    await until(lambda: not one.problem)
+    one.hold(Told(3, heard))
+    await until(lambda: len(heard) == 4)
+
+    late, hangs = "the record was not written in time", "an earlier record is still being written"
+    assert heard == [(0, late), (1, late), (2, hangs), (3, "")]
+    assert [log["event"] for log in logs] == ["audit.note_lost"]
+    assert problem == hangs
+    assert ([record.id for record in sink.records], sink.notes) == (["id-0", "id-3"], [])
 
 
 @pytest.mark.parametrize("blocking", [False, True])
@@ -152,22 +311,10 @@ async def test_what_went_unrecorded_is_told_when_it_can_be(made):
     one.unrecorded()
     sink.fault = None
     await one.write(replace(a_record(2), verdict=Effect.ALLOW))
+    one.flush()
 
     ((kind, members),) = sink.notes
     assert (kind, members["count"]) == (Kind.UNRECORDED, 2)
-
-
-async def test_a_loop_that_has_ended_is_not_told(made):
-    """The record is written all the same."""
-    sink = ScriptedSink(blocking=True)
-    one = made(sink)
-    closed = asyncio.new_event_loop()
-    closed.close()
-    one._waiting.append(recorder._Wanted(lambda: sink.append(a_record(1))))
-
-    one._drain(closed)
-
-    assert len(sink.records) == 1
 
 
 async def test_the_end_waits_for_what_is_written(made):
@@ -180,3 +327,19 @@ async def test_the_end_waits_for_what_is_written(made):
     one.close()
 
     assert [kind for kind, _ in sink.notes] == [Kind.SUMMARY]
+
+
+async def test_the_end_writes_what_is_held_back(made):
+    """Behind what the thread is busy with."""
+    sink, heard = ScriptedSink(blocking=True), []
+    one = made(sink)
+    sink.go.clear()
+    one.hold(Told(0, heard))
+    await until(lambda: sink.threads)
+    one.hold(Told(1, heard))
+    threading.Timer(0.05, sink.go.set).start()
+
+    one.close()
+
+    assert [record.id for record in sink.records] == ["id-0", "id-1"]
+    assert heard == [(0, ""), (1, "")]

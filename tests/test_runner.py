@@ -517,12 +517,51 @@ async def test_reads_may_go_on_without_a_record(bench, request_, goes_on):
         verdict = await one.runner.decide(request_)
     one.sink.fault = None
     await one.runner.decide(PING)
+    one.runner.flush()
 
     assert verdict.lets_through is goes_on
     assert one.counted("audit_failures_total") == 1
     assert [(kind, members["count"]) for kind, members in one.sink.notes] == (
         [(Kind.UNRECORDED, 1)] if goes_on else []
     )
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+@pytest.mark.parametrize("fault", [None, AuditUnavailableError("disk full")])
+async def test_both_doors_share_a_write_and_what_becomes_of_it(bench, blocking, fault):
+    """What the plugin holds back goes before what the proxy waits for, and neither without."""
+    one = bench(sink=ScriptedSink(blocking=blocking, fault=fault))
+    verdicts = []
+
+    for _ in range(2):
+        (await one.runner.decided(PING)).then(verdicts.append)
+    early = (list(verdicts), one.counted("in_flight"))
+    verdicts.append(await one.runner.decide(replace(PING, door=Door.PROXY)))
+    late = one.counted("in_flight")
+
+    assert (early, late) == (([], 2), 0)
+    assert one.sink.writes == ([] if fault else [3])
+    assert [verdict.lets_through for verdict in verdicts] == [fault is None] * 3
+    assert [record.id for record in one.sink.records] == (
+        [] if fault else [verdict.id for verdict in verdicts]
+    )
+
+
+async def test_a_refusal_is_held_back_as_well(bench):
+    """It needs no room of those that are judged."""
+    one = bench(most_in_flight=1)
+    held = await one.runner.decided(PING)
+    over = await one.runner.decided(PING)
+    unread = one.runner.refused(RawRequest("", ""), RefusedError(Reason.UNREADABLE_REQUEST, "no"))
+
+    verdicts = [await each.holds() for each in (held, over, unread)]
+
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.RULE,
+        Reason.OVERLOADED,
+        Reason.UNREADABLE_REQUEST,
+    ]
+    assert one.sink.writes == [3]
 
 
 async def test_an_outcome_is_a_second_record(bench):
@@ -532,6 +571,7 @@ async def test_an_outcome_is_a_second_record(bench):
     one.runner.outcome("id-1", status=201, object_id="c0ffee", duration_s=0.25, ended="whole")
     one.runner.outcome("id-2", bytes_in=0, bytes_out=7, candidates=2)
     one.runner.outcome("id-3", entries=3, hidden=0)
+    await asyncio.sleep(0)
 
     assert one.runner.records_outcomes
     assert one.sink.notes == [
@@ -576,7 +616,7 @@ async def test_a_disk_is_waited_for_in_a_thread(bench):
 
     assert early == (False, [])
     assert verdict.effect is Effect.ALLOW
-    assert one.sink.threads == ["audit_0"]
+    assert one.sink.threads == ["audit"]
 
 
 async def test_records_of_a_thread_keep_their_order(bench):
@@ -614,10 +654,11 @@ async def test_a_record_behind_one_that_hangs_is_given_up(bench):
     one = bench(sink=ScriptedSink(blocking=True), time_limit=0.4)
     one.sink.go.clear()
 
-    both = await asyncio.gather(one.runner.decide(CREATE), one.runner.decide(CREATE))
+    first = asyncio.create_task(one.runner.decide(CREATE))
+    await until(lambda: one.sink.threads)
+    both = await asyncio.gather(first, one.runner.decide(CREATE))
     one.sink.go.set()
     one.runner.close()
-    await asyncio.sleep(0.05)
 
     assert {verdict.reason for verdict in both} == {Reason.AUDIT_UNAVAILABLE}
     assert [record.id for record in one.sink.records] == [both[0].id]

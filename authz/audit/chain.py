@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 GENESIS = "0" * 64
 """What the first line of all carries in the place of a digest."""
@@ -61,6 +61,30 @@ class Link(NamedTuple):
         return Link(self.seq + 1, digest(line))
 
 
+Entry: TypeAlias = tuple[Kind, bytes]
+"""What is to become a line: its kind, and its body as for :meth:`Link.line`."""
+
+
+def chained(link: Link, entries: Iterable[Entry]) -> tuple[list[bytes], Link]:
+    """Return the next lines, each linked to the one before, and where the chain stands then.
+
+    It is :meth:`Link.line` and :meth:`Link.after` over and over, for the many lines of a turn.
+    """
+    seq, head = link
+    lines = []
+    for kind, text in entries:
+        seq += 1
+        line = b'{"seq":%d,"prev":"%s","kind":"%s",%s' % (
+            seq,
+            head.encode(),
+            _WRITTEN[kind],
+            text[1:],
+        )
+        head = hashlib.sha256(line).hexdigest()
+        lines.append(line)
+    return lines, Link(seq, head)
+
+
 def digest(line: bytes) -> str:
     """Return the digest of a line with its line feed, in hex."""
     return hashlib.sha256(line).hexdigest()
@@ -95,4 +119,5 @@ def is_link(record: Mapping[str, Any]) -> bool:
     )
 
 
+_WRITTEN = {kind: kind.encode() for kind in Kind}
 _ENCODER = json.JSONEncoder(separators=(",", ":"))

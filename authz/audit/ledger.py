@@ -1,4 +1,4 @@
-"""What is written next: the line that is wanted, and what belongs on the record before it.
+"""What is written next: the lines that are wanted, and what belongs on the record before them.
 
 Notes about the log itself wait here until a line is written, so that they share
 its write, and stay when that fails. It knows no files: it makes bytes, and is
@@ -7,13 +7,13 @@ told when they have been written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-from authz.audit.chain import Kind, Link, body
+from authz.audit.chain import Entry, Kind, Link, body, chained
 from authz.audit.checkpoint import Promise, Signer, checkpoint
 
 SLACK = 100
@@ -41,14 +41,15 @@ class Checkpoints:
     """Takes every checkpoint that was written, to keep it elsewhere; it must not wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """Lines that are to be written in one piece, and where the chain stands behind them."""
 
     lines: bytes
     link: Link
-    checkpoint: bytes = b""
-    """The checkpoint among them."""
+    checkpoints: tuple[bytes, ...] = ()
+    """The checkpoints among them."""
+    marked: int = 0
+    """The line from which on lines count towards the next checkpoint."""
 
 
 class Ledger:
@@ -62,19 +63,6 @@ class Ledger:
         self._mark = bool(link.seq)  # what comes may keep another promise than what was
         self._marked = link.seq
         self._marked_at = monotonic()
-
-    def next_line(self, kind: str, text: bytes) -> bytes:
-        """Return the line that comes next; empty where something else has to come before it.
-
-        It is :meth:`draft` for the many lines before which nothing waits.
-        """
-        if self._notes or self._due:
-            return b""
-        return self.link.line(kind, text)
-
-    def advance(self, line: bytes) -> None:
-        """Take note that a line of :meth:`next_line` is there."""
-        self.link = self.link.after(line)
 
     @property
     def waits(self) -> bool:
@@ -94,43 +82,43 @@ class Ledger:
         if monotonic() - self._marked_at >= self._wanted.seconds:
             self._mark = self._mark or self.link.seq > self._marked
 
-    def draft(self, kind: Kind = Kind.DECISION, text: bytes = b"", *more: Note) -> Draft:
-        """Return all that is to be written, with a line of this body at the end if there is one.
+    def draft(self, entries: Sequence[Entry] = (), *more: Note) -> Draft:
+        """Return all that is to be written, with lines of these bodies at the end.
 
-        ``more`` are notes of this moment, which a failed write forgets.
+        ``more`` are notes of this moment, which a failed write forgets. A
+        checkpoint that falls due among the lines stands among them.
         """
-        link = self.link
-        if not self._notes and not more and not self._due:
-            line = link.line(kind, text) if text else b""
-            return Draft(line, link.after(line) if line else link)
-        lines, mark = [], b""
-        for note, members in (*self._notes, *more):
-            line = link.line(note, body(members))
-            link = link.after(line)
-            lines.append(line)
-        if self._due:
-            line = mark = link.line(Kind.CHECKPOINT, body(self._checkpoint(link)))
-            link = link.after(line)
-            lines.append(line)
-        if text:
-            line = link.line(kind, text)
-            link = link.after(line)
-            lines.append(line)
-        return Draft(b"".join(lines), link, mark)
+        lines: list[bytes] = []
+        checkpoints: list[bytes] = []
+        link, marked, due = self.link, self._marked, self._mark
+        if self._notes or more:
+            notes = [(kind, body(members)) for kind, members in (*self._notes, *more)]
+            lines, link = chained(link, notes)
+        begin, every = 0, self._wanted.lines
+        while True:
+            if due or link.seq - marked >= every:
+                line = link.line(Kind.CHECKPOINT, body(self._checkpoint(link)))
+                link, due = link.after(line), False
+                marked = link.seq + (begin < len(entries))  # the line behind it is not counted
+                lines.append(line)
+                checkpoints.append(line)
+            end = begin + max(1, marked + every - link.seq)
+            further, link = chained(link, entries[begin:end])
+            lines += further
+            if end >= len(entries):
+                return Draft(b"".join(lines), link, tuple(checkpoints), marked)
+            begin = end
 
     def written(self, draft: Draft) -> None:
         """Take note that these lines are there."""
         self._notes.clear()
-        if draft.checkpoint:
+        if draft.checkpoints:
             self._mark = False
-            self._marked, self._marked_at = draft.link.seq, monotonic()
+            self._marked, self._marked_at = draft.marked, monotonic()
             if self._wanted.copy is not None:
-                self._wanted.copy(draft.checkpoint)
+                for each in draft.checkpoints:
+                    self._wanted.copy(each)
         self.link = draft.link
-
-    @property
-    def _due(self) -> bool:
-        return self._mark or self.link.seq - self._marked >= self._wanted.lines
 
     def _checkpoint(self, link: Link) -> dict[str, Any]:
         promise = Promise(self._wanted.lines + SLACK)

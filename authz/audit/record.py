@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from authz.audit.redaction import Redaction
 from authz.docker.request import ApiRequest
+from authz.docker.target import ASKING, SHORT
 from authz.errors import Reason
 from authz.identity.identity import Identity
 from authz.policy.decision import Effect, Outcome
@@ -45,13 +46,14 @@ class Asked:
     body_sha256: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AuditRecord:
     """One decision. ``took_us`` is in microseconds, ``policy`` a digest in hex.
 
     ``identity`` and ``asked`` are None where they could not be told.
     ``detail`` says why a request was refused. ``enforced`` is False where
-    shadow mode let through what the policy denies.
+    shadow mode let through what the policy denies. Nobody changes one; it is not
+    frozen, because one is made for each decision, and that would take four times as long.
     """
 
     id: str
@@ -74,9 +76,32 @@ class AuditRecord:
 def asked(
     raw: RawRequest, request: ApiRequest | None, redaction: Redaction, action: str = ""
 ) -> Asked:
-    """Say what was asked, as far as it was read: ``request`` is None where it was not."""
+    """Say what was asked, as far as it was read: ``request`` is None where it was not.
+
+    The very same request, which is only asked for and came again, gives the very same value.
+    """
     if request is None:
         return Asked(raw.method, redaction.raw_target(raw.target), action=action)
+    if raw.method not in ASKING or raw.body or len(raw.target) > SHORT:
+        return _asked_for(raw, request, redaction, action)
+    known = _questions.get(id(request))
+    # INVARIANT: what is kept holds its request, so that no other one can have its id.
+    if known is not None and known[:3] == (request, redaction, action):
+        return known[3]
+    found = _asked_for(raw, request, redaction, action)
+    if len(_questions) >= MOST_QUESTIONS:
+        _questions.clear()
+    _questions[id(request)] = request, redaction, action, found
+    return found
+
+
+MOST_QUESTIONS = 512
+"""Requests whose printed form is kept."""
+
+_questions: dict[int, tuple[ApiRequest, Redaction, str, Asked]] = {}
+
+
+def _asked_for(raw: RawRequest, request: ApiRequest, redaction: Redaction, action: str) -> Asked:
     version = "{}.{}".format(*request.version) if request.version else ""
     return Asked(
         method=raw.method,
@@ -119,21 +144,70 @@ def line(record: AuditRecord) -> bytes:
 
     All that could move a cursor or end a line is escaped by JSON. The line is
     what JSON makes of ``as_json``; it is put together here, because most of its
-    pieces were in a line before.
+    pieces, or all but its id and times, were in a line before.
     """
-    redaction = record.redaction
-    context = _context_text(redaction, record.context)
-    facts = _facts_text(record.outcomes, redaction)
-    detail = f',"detail":{_quoted(redaction.text(record.detail))}' if record.detail else ""
+    detail = f',"detail":{_quoted(record.redaction.text(record.detail))}' if record.detail else ""
     return (
         f'{{"id":{_quoted(record.id)},"time":"{_timestamp(record.time)}",'
+        f'{_middle(record)},"took_us":{record.took_us}{detail}}}\n'
+    ).encode("ascii")
+
+
+MOST_SENTENCES = 256
+"""Records whose text between id and time taken is kept."""
+
+LONGEST: Final = 4096
+"""Characters of such a text."""
+
+_sentences: dict[int, tuple[tuple[object, ...], str]] = {}
+
+
+def _middle(record: AuditRecord) -> str:
+    """Return what stands between the times: the same for a question that comes again.
+
+    INVARIANT: it is kept with all that it says, which holds the request; a context is the
+    same within a second, and what may be a secret is in none that is kept.
+    """
+    what = record.asked
+    known = _sentences.get(id(what))
+    said = (
+        what,
+        record.outcomes,
+        record.verdict,
+        record.reason,
+        record.policy,
+        record.identity,
+        record.enforced,
+        record.mode,
+        record.door,
+        record.redaction,
+        record.context,
+    )
+    if known is not None and known[0] == said:
+        return known[1]
+    text = _written(record)
+    if what is not None and not what.body_sha256 and len(text) <= LONGEST and _is_plain(record):
+        if len(_sentences) >= MOST_SENTENCES:
+            _sentences.clear()
+        _sentences[id(what)] = said, text
+    return text
+
+
+def _is_plain(record: AuditRecord) -> bool:
+    """Say whether a record may be kept: it holds no value that may be a secret."""
+    return _is_short(record.context) and all(each.fact.memorable for each in record.outcomes)
+
+
+def _written(record: AuditRecord) -> str:
+    redaction = record.redaction
+    return (
         f'"door":{_quoted(record.door)},"mode":{_quoted(record.mode)},'
         f'"enforced":{"true" if record.enforced else "false"},'
         f'"identity":{_identity_text(record.identity)},"request":{_asked_text(record.asked)},'
-        f'"context":{{{context}}},"facts":[{facts}],"verdict":{_quoted(record.verdict)},'
-        f'"reason":{_quoted(record.reason)},"policy":{_or_null(record.policy)},'
-        f'"took_us":{record.took_us}{detail}}}\n'
-    ).encode("ascii")
+        f'"context":{{{_context_text(redaction, record.context)}}},'
+        f'"facts":[{_facts_text(record.outcomes, redaction)}],"verdict":{_quoted(record.verdict)},'
+        f'"reason":{_quoted(record.reason)},"policy":{_or_null(record.policy)}'
+    )
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -193,10 +267,12 @@ def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
     What may be a secret is not kept.
     """
     items = tuple(context.items())
+    return _kept_members(redaction, items) if _is_short(context) else _members(redaction, items)
+
+
+def _is_short(context: Mapping[str, str]) -> bool:
     whole = "".join([*context, *context.values()])
-    if "@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT:
-        return _members(redaction, items)
-    return _kept_members(redaction, items)
+    return not ("@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT)
 
 
 def _members(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
@@ -231,7 +307,27 @@ def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
 def _timestamp(time: datetime) -> str:
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
-    return time.isoformat(timespec="milliseconds")[:-6] + "Z"  # without +00:00
+    return f"{_second(time)}.{time.microsecond // 1000:03}Z"
+
+
+class _Second:
+    """The text of one second: most records fall into the one of the record before."""
+
+    def __init__(self) -> None:
+        never = datetime(1, 1, 1, tzinfo=UTC)
+        self._kept = never, never, ""
+
+    def __call__(self, time: datetime) -> str:
+        """Return date and time of day, without the fraction. Threads may call this at once."""
+        since, until, text = self._kept
+        if not since <= time < until:
+            since = time.replace(microsecond=0)
+            text = since.isoformat()[:-6]  # without +00:00
+            self._kept = since, since + timedelta(seconds=1), text
+        return text
+
+
+_second = _Second()
 
 
 def _identity(identity: Identity | None) -> dict[str, Any] | None:

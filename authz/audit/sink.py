@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from authz.audit.chain import Kind, Link, body
+from authz.audit.chain import Entry, Kind, Link, body
 from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now, stamp
 from authz.audit.line_file import Found, LineFile
 from authz.audit.record import AuditRecord, line
@@ -90,6 +90,7 @@ class Sink:
         self._closed = False
         self._not_before = 0.0
         self._file: LineFile | None = None
+        self._named: LineFile | None = None
         self._rest = b""
         self.path = Path(path)
         found = Resumed(Link(), 1)
@@ -130,18 +131,19 @@ class Sink:
         """The number of the first line of the file that is written to."""
         return self._first
 
-    def append(self, record: AuditRecord) -> None:
-        """Write one record, whole or not at all.
+    def append(self, *records: AuditRecord) -> None:
+        """Write records, in one piece: all of them, or none.
 
         Raises AuditUnavailableError otherwise; nothing may be answered then.
         Threads may call this at once. What the durability promises holds when
         :meth:`commit` has returned as well.
         """
-        self._put(Kind.DECISION, line(record))
+        self._put([(Kind.DECISION, line(record)) for record in records])
 
-    def note(self, kind: Kind, members: Mapping[str, Any]) -> None:
+    def note(self, *notes: Note) -> None:
         """Write something else that belongs on the record. Raises as ``append`` does."""
-        self._put(kind, body({"time": stamp(self._clock()), **members}))
+        time = stamp(self._clock())
+        self._put([(kind, body({"time": time, **members})) for kind, members in notes])
 
     def commit(self) -> None:
         """Bring to the disk what was appended, if the durability says that answers wait for it.
@@ -156,15 +158,18 @@ class Sink:
         with self._syncing:
             with self._turn:
                 link = self._ledger.link
-                settled = link is self._synced and not self._left and not self._unsynced
-                if self._file is None or self._closed or settled:
+                settled = link == self._synced and not self._left and not self._unsynced
+                current = self._file
+                if current is None or self._closed or settled:
                     return
                 left, self._left = self._left, []
-                descriptor = self._file.duplicate()
+                descriptor = current.duplicate()
+            # What a file is called, and since when, is not written anew for each sync of its lines.
+            sync = os.fdatasync if current is self._named else os.fsync
             try:
                 for file in left:
                     os.fsync(file.descriptor)
-                os.fsync(descriptor)
+                sync(descriptor)
             except OSError as error:
                 self._unsynced = f"{self.path}: cannot be synced: {_words(error)}"
                 raise AuditUnavailableError(self._unsynced) from error
@@ -172,7 +177,7 @@ class Sink:
                 os.close(descriptor)
                 for file in left:
                     file.close()
-            self._unsynced, self._synced = "", link
+            self._unsynced, self._synced, self._named = "", link, current
 
     def upkeep(self) -> None:
         """Do what time asks for: notes, a checkpoint, another file, another attempt.
@@ -213,43 +218,41 @@ class Sink:
 
     def retire(self, names: list[str], through: int) -> None:
         """Record that closed files up to this line are about to be deleted. Raises as append."""
-        self.note(Kind.RETIRED, {"files": names, "through": through})
+        self.note((Kind.RETIRED, {"files": names, "through": through}))
 
     # Called with the turn
 
-    def _put(self, kind: Kind, text: bytes) -> None:
+    def _put(self, entries: Sequence[Entry]) -> None:
         with self._turn:
             if self._closed:
                 raise AuditUnavailableError(f"{self.path}: is closed")
             if self._unsynced and not self.blocking:
                 raise AuditUnavailableError(self._unsynced)
             try:
-                if not self._write_quickly(kind, text):
+                if not self._is_ordinary():
                     self._look()
-                    self._write(kind, text)
+                self._write(entries)
             except OSError as error:
-                self._fail(error)
+                self._fail(error, refused=len(entries))
                 raise AuditUnavailableError(self.problem) from error
 
-    def _write_quickly(self, kind: Kind, text: bytes) -> bool:
-        """Write a line where nothing else is to be done; say whether that was so. Raises OSError.
+    def _is_ordinary(self) -> bool:
+        """Say whether the file needs no closer look before a write. Raises OSError.
 
-        INVARIANT: what it leaves out, :meth:`_look` and :meth:`_write` do. That the
-        file was renamed or is too old is seen by :meth:`upkeep`.
+        That it was renamed or is too old is seen by :meth:`upkeep`.
         """
         file = self._file
-        if file is None or self._failure is not None or file.size >= self._most:
-            return False
-        found = self._ledger.next_line(kind, text)
-        if not found or not file.untouched():
-            return False
-        file.write(found)
-        self._ledger.advance(found)
-        return True
+        return (
+            file is not None
+            and self._failure is None
+            and file.size < self._most
+            and file.untouched()
+        )
 
-    def _write(self, kind: Kind = Kind.DECISION, text: bytes = b"") -> None:
-        """Write what waits and a line behind it, in one piece. Raises OSError."""
-        draft = self._ledger.draft(kind, text, *self._resumption())
+    def _write(self, entries: Sequence[Entry] = ()) -> None:
+        """Write what waits and lines behind it, in one piece. Raises OSError."""
+        more = () if self._failure is None else (self._resumption(self._failure),)
+        draft = self._ledger.draft(entries, *more)
         if self._file is not None:
             self._file.write(draft.lines)
             self._ledger.written(draft)
@@ -274,17 +277,14 @@ class Sink:
         while self._rest:
             self._rest = self._rest[os.write(self._output, self._rest) :]
 
-    def _resumption(self) -> tuple[Note, ...]:
-        failure = self._failure
-        if failure is None:
-            return ()
+    def _resumption(self, failure: _Failure) -> Note:
         members = {
             "time": stamp(self._clock()),
             "since": stamp(failure.since),
             "problem": failure.problem,
             "refused": failure.refused,
         }
-        return ((Kind.RESUMED, members),)
+        return Kind.RESUMED, members
 
     def _look(self) -> None:
         """See that the file is still the one that is meant, and not too big. Raises OSError."""
@@ -335,7 +335,7 @@ class Sink:
         self._ledger.say(Kind.CONTINUED, **members)
         self._ledger.mark()
 
-    def _fail(self, error: OSError, refused: int = 1) -> None:
+    def _fail(self, error: OSError, refused: int) -> None:
         if self._failure is None:
             self._failure = _Failure(self._clock())
         self._failure.problem = f"{self.path}: {_words(error)}"

@@ -30,13 +30,13 @@ def identify(evidence: Evidence, methods: tuple[Method, ...]) -> Identity:
     raise RefusedError(Reason.NO_CREDENTIAL, "nobody proved who asks, and this door wants a proof")
 
 
+_ANONYMOUS = Identity(ANONYMOUS)
+
+
 def anonymous(evidence: Evidence) -> Identity:
     """Accept a caller without any proof: last in a chain, and only where a door says so."""
     del evidence
     return _ANONYMOUS
-
-
-_ANONYMOUS = Identity(ANONYMOUS)
 
 
 def assumed(identity: Identity) -> Method:

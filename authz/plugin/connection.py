@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from http import HTTPStatus
+from types import CoroutineType
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias, cast
 
 import structlog
@@ -66,7 +67,14 @@ class Answer(NamedTuple):
     last: bool = False
 
 
-Answering: TypeAlias = Coroutine[Any, Any, Answer]
+class Held(Protocol):
+    """An answer that may not leave yet."""
+
+    def then(self, take: Callable[[Answer], None]) -> None:
+        """Hand it over once it may: later, or before this returns."""
+
+
+Answering: TypeAlias = Coroutine[Any, Any, Answer | Held]
 
 
 def answer(document: bytes, status: HTTPStatus = HTTPStatus.OK, *, last: bool = False) -> Answer:
@@ -91,7 +99,7 @@ class Door(Protocol):
     def room(self, path: str) -> int:
         """Return how many bytes of a document are kept."""
 
-    def answer(self, connection: Connection, call: Call) -> Answer | Answering:
+    def answer(self, connection: Connection, call: Call) -> Answer | Held | Answering:
         """Answer a call, or say what will."""
 
     def failed(self, error: BaseException) -> Answer:
@@ -110,8 +118,10 @@ class Connection(asyncio.Protocol):
         self._deaf = self._broken = self._full = self._held = False
         self._begin()
         self._begun = False
-        self.busy: asyncio.Future[Any] | None = None
+        self.waiting: asyncio.Future[Any] | None = None
         """What is waited for before there is an answer: a task, or a future that needs none."""
+        self.holds = False
+        """Whether an answer is held back."""
 
     # --- the parser says what it finds --------------------------------------------------------
 
@@ -200,8 +210,13 @@ class Connection(asyncio.Protocol):
         """Take no further call, and end behind what is being answered."""
         self._deaf = True
         self._calls.clear()
-        if self.busy is None:
+        if not self.busy:
             self._end()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is being answered."""
+        return self.holds or self.waiting is not None
 
     # --- one call after the other -------------------------------------------------------------
 
@@ -214,7 +229,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what can be answered; read no further while calls wait, so that they are few."""
-        while self._calls and self.busy is None and not self._full:
+        while self._calls and not self.busy and not self._full:
             self._take(self._calls.popleft())
         holds = bool(self._calls)
         transport = self._transport
@@ -233,10 +248,10 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001  the daemon waits, and the door tells
             self._fail(error)
             return
-        if isinstance(found, Answer):
-            self._write(found)
-        else:
+        if isinstance(found, CoroutineType):
             self._advance(found)
+        else:
+            self._give(cast("Answer | Held", found))
 
     def _advance(self, answering: Answering) -> None:
         """Go as far as that is possible without a task.
@@ -247,28 +262,44 @@ class Connection(asyncio.Protocol):
         try:
             waits_for: asyncio.Future[Any] | None = answering.send(None)
         except StopIteration as done:
-            self._write(done.value)
+            self._give(done.value)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  as above
             self._fail(error)
         else:
             if waits_for is None:
-                self.busy = task = asyncio.get_running_loop().create_task(answering)
+                self.waiting = task = asyncio.get_running_loop().create_task(answering)
                 task.add_done_callback(self._answered)
             else:
-                self.busy = waits_for
+                self.waiting = waits_for
                 waits_for.add_done_callback(partial(self._resume, answering))
 
     def _resume(self, answering: Answering, _awaited: asyncio.Future[Any]) -> None:
-        self.busy = None
+        self.waiting = None
         self._advance(answering)
         self._go_on()
         self._leave()
 
-    def _answered(self, task: asyncio.Task[Answer]) -> None:
-        self.busy = None
+    def _give(self, found: Answer | Held) -> None:
+        """Write an answer, or have it written when it may leave: nothing overtakes it."""
+        if isinstance(found, Answer):
+            self._write(found)
+        else:
+            self.holds = True
+            found.then(self._let_go)
+
+    def _let_go(self, found: Answer) -> None:
+        self.holds = False
+        self._write(found)
+        if self._calls:
+            self._go_on()
+        if self._transport is None:
+            self._leave()
+
+    def _answered(self, task: asyncio.Task[Answer | Held]) -> None:
+        self.waiting = None
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
-            self._write(task.result())
+            self._give(task.result())
         else:
             self._fail(error)
         self._go_on()
@@ -301,7 +332,7 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Be forgotten once nobody is there and nothing is under way."""
-        if self._transport is None and self.busy is None:
+        if self._transport is None and not self.busy:
             self._end()
             self._door.leave(self)
 

@@ -11,15 +11,17 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Coroutine
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from time import monotonic
 
 import structlog
 
 from authz.errors import Reason, RefusedError
 from authz.gate import Verdict
-from authz.plugin.connection import Answer, Answering, Call, Connection, Fault, answer
+from authz.pending import Pending
+from authz.plugin.connection import Answer, Answering, Call, Connection, Fault, Held, answer
 from authz.plugin.outcomes import Outcomes
 from authz.plugin.protocol import (
     ACTIVATION,
@@ -69,14 +71,12 @@ class PluginServer:
             self._server.close()
         for connection in tuple(self._peers):
             connection.close()
-        until = asyncio.get_running_loop().time() + SHUTDOWN_TIME
-        while busy := [connection.busy for connection in self._peers if connection.busy]:
-            left = until - asyncio.get_running_loop().time()
-            await asyncio.wait(busy, timeout=max(0.0, left))
-            if left <= 0:
-                break
-        for late in busy:
-            late.cancel()
+        until = monotonic() + SHUTDOWN_TIME
+        while monotonic() < until and any(each.busy for each in self._peers):  # noqa: ASYNC110  rare
+            await asyncio.sleep(0.01)
+        for connection in self._peers:
+            if connection.waiting:
+                connection.waiting.cancel()
         await asyncio.sleep(0)  # what was answered last is written now
 
     # --- what connections say -----------------------------------------------------------------
@@ -94,7 +94,7 @@ class PluginServer:
         kept = path == REQUEST or (path == RESPONSE and self._runner.records_outcomes)
         return message_limit(self._max_body) + 1 if kept else 0
 
-    def answer(self, connection: Connection, call: Call) -> Answer | Answering:
+    def answer(self, connection: Connection, call: Call) -> Answer | Held | Answering:
         """Answer what needs nobody else at once."""
         caller = self._peers[connection]
         if caller not in self._callers:
@@ -114,24 +114,29 @@ class PluginServer:
 
     def failed(self, error: BaseException) -> Answer:
         """Refuse; the traceback is in the log."""
-        log.error("plugin.answer_failed", exc_info=error)
-        return _refusal("a defect of the gate", HTTPStatus.INTERNAL_SERVER_ERROR, last=True)
+        return _failed(error)
 
-    def _decide(self, document: bytes) -> Answering:
+    def _decide(self, document: bytes) -> Held | Answering:
         try:
             raw = read_call(document, max_body=self._max_body)
         except RefusedError as error:
-            return _written(self._runner.refuse(_unread(), error))
+            return _Held(self._runner.refused(_unread(), error), _said)
         return self._judged(raw)
 
-    async def _judged(self, raw: RawRequest) -> Answer:
-        verdict = await self._runner.decide(raw)
-        # A look-up of our own comes back without a decision, and is not recorded.
-        if self._runner.records_outcomes and verdict.lets_through and verdict.decision:
+    async def _judged(self, raw: RawRequest) -> Answer | Held:
+        found = await self._runner.decided(raw, at_once=len(self._peers) == 1)
+        if isinstance(found, Verdict):
+            return _said(found)  # a look-up of our own comes back, and is not recorded
+        return _Held(
+            found, partial(self._answered, raw) if self._runner.records_outcomes else _said
+        )
+
+    def _answered(self, raw: RawRequest, verdict: Verdict) -> Answer:
+        if verdict.lets_through:
             self._outcomes.asked(raw, verdict.id)
         return _said(verdict)
 
-    def _half(self, fault: Fault) -> Answering:
+    def _half(self, fault: Fault) -> Held:
         """Refuse half a document."""
         if fault.status is HTTPStatus.OK:
             refusal = too_large(self._max_body)
@@ -139,7 +144,8 @@ class PluginServer:
             late = fault.status is HTTPStatus.REQUEST_TIMEOUT
             reason = Reason.TIMEOUT if late else Reason.UNREADABLE_REQUEST
             refusal = RefusedError(reason, f"plugin message {fault.problem}")
-        return _written(self._runner.refuse(_unread(), refusal), fault.status, last=True)
+        pending = self._runner.refused(_unread(), refusal)
+        return _Held(pending, partial(_said, status=fault.status, last=True))
 
     def _record(self, document: bytes) -> None:
         """Record how a request ended; the answer to the daemon does not wait for it."""
@@ -156,19 +162,37 @@ class PluginServer:
             )
 
 
-async def _written(
-    deciding: Coroutine[Any, Any, Verdict],
-    status: HTTPStatus = HTTPStatus.OK,
-    *,
-    last: bool = False,
-) -> Answer:
-    return _said(await deciding, status, last=last)
+class _Held:
+    """The answer to a question whose verdict is pending. ``write`` makes it of the verdict."""
+
+    __slots__ = ("_pending", "_take", "_write")
+
+    def __init__(self, pending: Pending, write: Callable[[Verdict], Answer]) -> None:
+        self._pending = pending
+        self._write = write
+
+    def then(self, take: Callable[[Answer], None]) -> None:
+        """Hand it over when the verdict holds."""
+        self._take = take
+        self._pending.then(self._leave)
+
+    def _leave(self, verdict: Verdict) -> None:
+        try:
+            found = self._write(verdict)
+        except Exception as error:  # noqa: BLE001  the daemon waits
+            found = _failed(error)
+        self._take(found)
 
 
 def _said(verdict: Verdict, status: HTTPStatus = HTTPStatus.OK, *, last: bool = False) -> Answer:
     if verdict.lets_through:  # in shadow mode without a word, too
         return _ALLOWED
     return answer(write_answer(allow=False, message=verdict.message), status, last=last)
+
+
+def _failed(error: BaseException) -> Answer:
+    log.error("plugin.answer_failed", exc_info=error)
+    return _refusal("a defect of the gate", HTTPStatus.INTERNAL_SERVER_ERROR, last=True)
 
 
 def _caller(transport: asyncio.Transport) -> int | None:

@@ -7,7 +7,7 @@ from authz.audit.chain import Kind, Link
 from authz.audit.ledger import Checkpoints, Draft, Ledger, now, stamp
 
 TIME = datetime(2026, 7, 1, tzinfo=UTC)
-BODY = b'{"id":"a"}\n'
+DECISION = (Kind.DECISION, b'{"id":"a"}\n')
 
 
 def a_ledger(link: Link | None = None, **wanted: object) -> Ledger:
@@ -26,8 +26,8 @@ def test_notes_wait_for_a_line_and_stay_until_it_is_written():
     ledger.say(Kind.STARTED, pid=1)
     moment = (Kind.RESUMED, {"refused": 1})
 
-    failed = ledger.draft(Kind.DECISION, BODY, moment)
-    draft = ledger.draft(Kind.DECISION, BODY)
+    failed = ledger.draft([DECISION], moment)
+    draft = ledger.draft([DECISION])
     ledger.written(draft)
 
     assert kinds(failed) == ["started", "resumed", "decision"]
@@ -42,7 +42,7 @@ def test_a_checkpoint_comes_after_so_many_lines():
     ledger = a_ledger(lines=2)
     seen = []
     for _ in range(6):
-        draft = ledger.draft(Kind.DECISION, BODY)
+        draft = ledger.draft([DECISION])
         ledger.written(draft)
         seen.append(kinds(draft))
 
@@ -50,14 +50,35 @@ def test_a_checkpoint_comes_after_so_many_lines():
     assert seen[2] == ["checkpoint", "decision"]
 
 
+def test_checkpoints_fall_due_among_the_lines_of_a_turn():
+    """However many come together: the same lines as one by one."""
+    together, single = a_ledger(lines=2), a_ledger(lines=2)
+    copies: list[bytes] = []
+    copying = a_ledger(lines=2, copy=copies.append)
+
+    draft = together.draft([DECISION] * 9)
+    together.written(draft)
+    copying.written(copying.draft([DECISION] * 9))
+    lines = b""
+    for _ in range(9):
+        one = single.draft([DECISION])
+        single.written(one)
+        lines += one.lines
+
+    assert draft.lines == lines
+    assert together.link == single.link
+    assert [len(together.draft([DECISION]).checkpoints), len(draft.checkpoints)] == [0, 3]
+    assert copies == list(draft.checkpoints)
+
+
 def test_a_chain_that_is_continued_begins_with_a_checkpoint():
     """What the settings promise now may be another thing than before."""
     ledger = a_ledger(Link(5, "ab"))
 
-    draft = ledger.draft(Kind.DECISION, BODY)
+    draft = ledger.draft([DECISION])
 
     assert kinds(draft) == ["checkpoint", "decision"]
-    assert json.loads(draft.checkpoint)["count"] == 5
+    assert json.loads(draft.checkpoints[0])["count"] == 5
 
 
 def test_nothing_new_needs_no_checkpoint():
@@ -66,7 +87,7 @@ def test_nothing_new_needs_no_checkpoint():
     ledger.mark()
     ledger.mark_by_time()
     idle = ledger.waits
-    ledger.written(ledger.draft(Kind.DECISION, BODY))
+    ledger.written(ledger.draft([DECISION]))
     ledger.mark_by_time()
     marked = ledger.waits
     ledger.written(ledger.draft())
@@ -78,7 +99,7 @@ def test_nothing_new_needs_no_checkpoint():
 def test_it_is_not_always_time_for_a_checkpoint():
     """Only when the seconds have passed."""
     ledger = a_ledger(seconds=1000)
-    ledger.written(ledger.draft(Kind.DECISION, BODY))
+    ledger.written(ledger.draft([DECISION]))
     ledger.mark_by_time()
 
     assert not ledger.waits
@@ -93,7 +114,7 @@ def test_a_copy_of_each_checkpoint_is_handed_on():
     before = list(copies)
     ledger.written(draft)
 
-    assert (before, copies) == ([], [draft.checkpoint])
+    assert (before, copies) == ([], [*draft.checkpoints])
 
 
 def test_times_are_written_in_utc():

@@ -357,3 +357,96 @@ def test_a_context_is_kept_unless_it_is_long_or_may_be_a_secret(image: str, kept
     line(record)
 
     assert record_module._kept_members.cache_info()[::3] == (kept, kept)
+
+
+LIST = RawRequest("GET", "/v1.41/containers/json?all=1")
+LISTED = ApiRequest(
+    replace(CREATE, name="ContainerList", action="container.list", body="none"),
+    (1, 41),
+    {},
+    {"all": ("1",)},
+)
+ALLOWED = (Outcome(Fact("on", "list"), Word.ALLOW, ROW),)
+
+
+def a_list(**changes: Any) -> AuditRecord:
+    """Return a record of a question that comes again and again."""
+    same = {"asked": asked(LIST, LISTED, REDACTION), "outcomes": ALLOWED, "verdict": Effect.ALLOW}
+    return a_record(**{**same, **changes})
+
+
+def test_the_very_same_question_is_printed_once():
+    """Another action, another key or another request is another one, however alike."""
+    first = asked(LIST, LISTED, REDACTION)
+    others = [
+        asked(LIST, LISTED, REDACTION, "container.prune"),
+        asked(LIST, LISTED, Redaction(b"o" * 32)),
+        asked(LIST, replace(LISTED), REDACTION),
+        asked(replace(LIST, body=b"x"), LISTED, REDACTION),
+        asked(replace(LIST, method="DELETE"), LISTED, REDACTION),
+    ]
+
+    assert others[0].action == "container.prune"
+    assert [each is first for each in others] == [False] * len(others)
+    assert asked(LIST, LISTED, REDACTION, "container.prune") == others[0]
+    assert asked(LIST, LISTED, REDACTION) == first
+    assert asked(LIST, LISTED, REDACTION) is asked(LIST, LISTED, REDACTION)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "01ARZ3NDEKTSV4RRFFQ69G5FAW"},
+        {"time": datetime(2026, 7, 1, 12, 0, 1, 5_000, tzinfo=UTC)},
+        {"time": datetime(2026, 7, 1, 11, 59, 59, 999_999, tzinfo=UTC)},
+        {"took_us": 43},
+        {"detail": "why"},
+        {"door": Door.PROXY},
+        {"mode": Mode.SHADOW},
+        {"enforced": False},
+        {"identity": Identity("cert:other")},
+        {"identity": None},
+        {"asked": asked(LIST, replace(LISTED), REDACTION, "container.prune")},
+        {"asked": None},
+        {"context": {"user": "cert:ci", "now": "2026-07-01T12:00:01+00:00"}},
+        {"outcomes": (Outcome(Fact("on", "list"), Word.ALLOW, replace(ROW, id="other")),)},
+        {"outcomes": (Outcome(Fact("on", "x" * 90), Word.ALLOW, ROW),)},
+        {"verdict": Effect.REFUSE},
+        {"reason": Reason.INTERNAL_ERROR},
+        {"policy": "f01"},
+        {"redaction": Redaction(b"o" * 32)},
+    ],
+)
+def test_a_text_that_is_kept_is_never_that_of_another_record(change: dict[str, Any]):
+    """Before and behind it the one that was kept says what it said."""
+    records = [a_list(), a_list(**change), a_list(), a_list(**change)]
+
+    lines = [json.loads(line(record)) for record in records]
+
+    assert lines == [as_json(record) for record in records]
+    assert lines[0] == lines[2]
+
+
+def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch):
+    """And nothing that is long, or that may be a secret."""
+    monkeypatch.setattr(record_module, "MOST_QUESTIONS", 3)
+    monkeypatch.setattr(record_module, "MOST_SENTENCES", 3)
+    record_module._sentences.clear()
+    for _ in range(9):
+        line(a_list(asked=asked(LIST, replace(LISTED), REDACTION)))
+    few = (len(record_module._questions), len(record_module._sentences))
+    record_module._sentences.clear()
+    secret = Outcome(Fact("on", "password=x"), Word.ALLOW, ROW)
+    long = Outcome(Fact("on", "list"), Word.ALLOW, replace(ROW, message="x" * 5000))
+    for record in (
+        a_list(outcomes=(secret,)),
+        a_list(outcomes=(long,)),
+        a_list(context={"name": "a@b"}),
+        a_list(asked=asked(RAW, READ, REDACTION)),
+        a_list(asked=None),
+    ):
+        line(record)
+
+    assert max(few) <= 3
+    assert min(few) >= 1
+    assert record_module._sentences == {}

@@ -520,7 +520,7 @@ def test_checkpoints_come_by_number_and_time(path: Path):
 def test_what_is_told_besides_decisions_is_in_the_chain(path: Path):
     """With its kind and time."""
     sink = Sink(path)
-    sink.note(Kind.OUTCOME, {"id": "id-1", "status": 201})
+    sink.note((Kind.OUTCOME, {"id": "id-1", "status": 201}))
     sink.retire(["audit.jsonl.1"], 7)
     count, first = sink.count, sink.first
     sink.close()
@@ -543,17 +543,62 @@ def test_a_folder_that_cannot_be_read_is_told(path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_disk_that_has_it_all_is_left_in_peace(path: Path, monkeypatch: pytest.MonkeyPatch):
-    """An idle service does not keep a disk awake."""
+    """An idle service does not keep a disk awake; a file's name is brought there once."""
     sink = Sink(path, Custody(Durability.INTERVAL))
     synced = []
-    real = os.fsync
-    monkeypatch.setattr("authz.audit.sink.os.fsync", lambda fd: (synced.append(fd), real(fd)))
+
+    def watch(name: str) -> None:
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            f"authz.audit.sink.os.{name}", lambda fd: (synced.append(name), real(fd))
+        )
+
+    watch("fsync")
+    watch("fdatasync")
     sink.append(a_record(1))
     sink.upkeep()
     sink.upkeep()
     idle = len(synced)
     sink.append(a_record(2))
     sink.upkeep()
+    path.rename(path.with_name("elsewhere"))
+    sink.upkeep()
     sink.close()
 
-    assert (idle, len(synced)) == (1, 3)
+    assert idle == 1
+    assert synced == ["fsync", "fdatasync", "fsync", "fsync", "fdatasync"]
+
+
+def test_several_records_are_written_in_one_piece(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With one look at the file for all of them."""
+    sink = Sink(path)
+    sink.append(a_record(0))
+    sizes = []
+    real = os.write
+    monkeypatch.setattr(
+        "authz.audit.line_file.os.write",
+        lambda fd, text: (sizes.append(text.count(b"\n")), real(fd, text))[1],
+    )
+    sink.append(*(a_record(number) for number in range(1, 6)))
+    sink.close()
+
+    assert sizes == [5, 2]
+    assert (ids(path), problems(path)) == ([f"id-{number}" for number in range(6)], [])
+
+
+def test_of_records_that_do_not_fit_none_is_left(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever waits for one of them is refused, and so the file tells of none."""
+    sink = Sink(path)
+    sink.append(a_record(0))
+    real = os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "authz.audit.line_file.os.write", lambda fd, text: real(fd, text[: len(text) * 2 // 3])
+        )
+        with pytest.raises(AuditUnavailableError, match="no space left"):
+            sink.append(*(a_record(number) for number in range(1, 4)))
+    sink.append(a_record(4))
+    sink.close()
+
+    assert (ids(path), problems(path)) == (["id-0", "id-4"], [])
+    assert told(path, "resumed")[0]["refused"] == 3

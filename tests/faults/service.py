@@ -33,9 +33,18 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Service:
-    """``dockgate serve`` in a folder; ``audit`` are lines for that table of the settings."""
+    """``dockgate serve`` in a folder; ``audit`` are lines for that table of the settings.
 
-    def __init__(self, folder: Path, audit: str = "", path: Path | None = None) -> None:
+    ``module`` is what is run, its last argument left out: the settings.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        audit: str = "",
+        path: Path | None = None,
+        module: tuple[str, ...] = ("authz", "serve", "--config"),
+    ) -> None:
         self.audit = path or folder / "log" / "audit.jsonl"
         self.plugin = folder / "plugin.sock"
         self.admin = folder / "admin.sock"
@@ -47,6 +56,7 @@ class Service:
             f'[plugin]\nsocket = "{self.plugin}"\n[admin]\naddress = "unix://{self.admin}"\n'
             f'[audit]\npath = "{self.audit}"\n{audit}'
         )
+        self._module = module
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -60,7 +70,7 @@ class Service:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        arguments = [sys.executable, "-m", "authz", "serve", "--config", str(self._settings)]
+        arguments = [sys.executable, "-m", *self._module, str(self._settings)]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(arguments, stdout=log, stderr=log)
         ended = time.monotonic() + STARTING

@@ -3,6 +3,7 @@
 A short slice of what ``python -m tests.faults.kills`` does at length.
 """
 
+import http.client
 import json
 import os
 import shutil
@@ -18,8 +19,9 @@ from authz.audit.reader import read, whole
 from authz.audit.sink import Custody, Sink
 from authz.audit.verify import verify
 from tests.audit.test_sink import a_record
+from tests.faults.killed_between import LAST
 from tests.faults.kills import run
-from tests.faults.service import Service
+from tests.faults.service import Service, target
 
 IS_ROOT = os.geteuid() == 0 and shutil.which("unshare")
 
@@ -34,6 +36,29 @@ def test_kills_lose_nothing_that_was_answered(tmp_path: Path, durability: str):
     assert result.is_good(callers=4), result
     assert result.answered >= 300
     assert result.kills >= 1
+
+
+@pytest.mark.parametrize("durability", ["write", "fsync"])
+def test_a_kill_between_record_and_answer_loses_nothing(tmp_path: Path, durability: str):
+    """All that was answered is there; what is there besides was about to be."""
+    module = ("tests.faults.killed_between",)
+    service = Service(tmp_path, f'durability = "{durability}"\n', module=module)
+    service.start()
+    asker = service.asker()
+    answered = [number for number in range(LAST) if asker.ask(number)["Allow"]]
+    with pytest.raises((OSError, http.client.HTTPException)):
+        asker.ask(LAST)
+    service.kill()
+    asker.close()
+
+    recorded = [
+        entry.record["request"]["target"]
+        for entry in read([service.audit])
+        if entry.kind == "decision"
+    ]
+    assert answered == [*range(LAST)]
+    assert recorded == [target(number) for number in range(LAST + 1)]
+    assert verify([service.audit]).problems == []
 
 
 def on_a_small_disk(on_failure: str) -> dict[str, object]:

@@ -1,0 +1,30 @@
+"""A gate that is killed when a record is written and its answer has not left: ``... CONFIG``.
+
+It ends by itself, as by kill -9, where the first request for such a list would be answered.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from authz.cli.main import main
+from authz.pending import Pending
+from tests.faults.service import target
+
+LAST = 3
+"""The number of the request behind whose record it ends."""
+
+
+def settled(self: Pending, error: Exception | None, answer=Pending.settled) -> None:
+    """Answer, unless this is the one."""
+    if self._course.raw.target == target(LAST):
+        os.kill(os.getpid(), signal.SIGKILL)
+    answer(self, error)
+
+
+if __name__ == "__main__":
+    Pending.settled = settled
+    sys.argv = ["dockgate", "serve", "--config", sys.argv[1]]
+    main()
