@@ -140,7 +140,7 @@ def test_a_terminal_has_a_size_and_can_be_left(front, way):
 def test_an_attach_ends_with_its_container(front, way):
     """The rest of the output arrives."""
     name = f"attached-{way}"
-    script = "sleep 0.5; seq 1 2000"
+    script = "sleep 2; seq 1 2000"
     front.docker(way, "run", "-d", "--name", name, "busybox", "sh", "-c", script)
     done = front.docker(way, "attach", "--no-stdin", name)
     assert done.stdout == "".join(f"{n}\n" for n in range(1, 2001))
@@ -371,7 +371,7 @@ def test_a_killed_client_leaves_nothing(front, way):
     with pytest.raises(DaemonError, match="still runs"):
         front.docker(way, "logs", "-f", "sleeper", timeout=1)
     assert front.docker(way, "ps", "-q").stdout
-    assert wait_for(lambda: "dockgate_proxy_connections 0.0" in metrics(front), 5)
+    assert wait_for(lambda: "dockgate_proxy_connections 0.0" in metrics(front), 20)
 
 
 def metrics(front: Front) -> str:

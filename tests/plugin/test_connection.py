@@ -293,7 +293,7 @@ async def test_a_task_that_is_cancelled_is_a_defect(line):
     connection, transport, _ = line
     connection.data_received(call("/slow"))
 
-    connection.busy.cancel()
+    connection.waiting.cancel()
     await asyncio.sleep(0.01)
 
     assert bodies(transport) == [b"CancelledError"]
@@ -306,7 +306,7 @@ async def test_what_does_not_wait_is_answered_at_once(line):
     connection.data_received(call("/quick"))
 
     assert bodies(transport) == [b"/quick"]
-    assert connection.busy is None
+    assert connection.waiting is None
 
 
 async def test_what_waits_for_somebody_else_takes_no_task(line):
@@ -314,7 +314,7 @@ async def test_what_waits_for_somebody_else_takes_no_task(line):
     connection, transport, room = line
     tasks = asyncio.all_tasks()
     connection.data_received(call("/asked") + call("/b"))
-    assert (connection.busy, asyncio.all_tasks(), bodies(transport)) == (room.reply, tasks, [])
+    assert (connection.waiting, asyncio.all_tasks(), bodies(transport)) == (room.reply, tasks, [])
 
     room.reply.set_result(b"found")
     await asyncio.sleep(0.01)
@@ -329,7 +329,7 @@ async def test_what_waits_twice_may_go_on_in_a_task(line):
     connection.data_received(call("/asked", b"long"))
     room.reply.set_result(b"found")
     await asyncio.sleep(0.01)
-    assert (isinstance(connection.busy, asyncio.Task), bodies(transport)) == (True, [])
+    assert (isinstance(connection.waiting, asyncio.Task), bodies(transport)) == (True, [])
 
     room.go.set()
     await asyncio.sleep(0.01)
