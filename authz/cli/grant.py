@@ -17,9 +17,9 @@ dockgate grant user:alice container.exec on:own exec.user:root \\
     --for 30m --reason "INC-1234: the queue is stuck"
 
 FACTs are written as in the fact column of a policy. It lies over deny rows and over what no row
-allows, never over a never row; it ends by itself, within eight hours at most, and every
-judgement that needs it names it. Exits with 0 when it is in force, 1 when there is no service
-or it says no, 2 for a wrong call."""
+allows, never over a never row, nor over what rows of a model of your own deny; it ends by itself,
+within eight hours at most, and every judgement that needs it names it. Exits with 0 when it is in
+force, 1 when there is no service or it says no, 2 for a wrong call."""
 
 SPAN = re.compile(r"(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6})s)?", re.ASCII)
 

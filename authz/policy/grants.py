@@ -2,7 +2,8 @@
 
 A grant is one ``except`` row, checked like any other, for a named caller and
 until a moment. It lies beside the policies, over ``deny`` rows and what no row
-allows, and never over a ``never`` row. It knows clocks as numbers, and no file.
+allows, and never over a ``never`` row; under another model, which has none, over
+what no row speaks of alone. It knows clocks as numbers, and no file.
 
 It ends by the clock on the wall or by the one that only counts, whichever is
 first: whoever sets a clock back prolongs nothing.
@@ -92,8 +93,13 @@ class Grants:
         self.granted: tuple[Granted, ...] = ()
         self.count = count
 
-    def over(self, outcomes: Sequence[Outcome], asking: Asking) -> tuple[Outcome, ...]:
-        """Return the outcomes with what grants change; a ``never`` row stays as it is."""
+    def over(
+        self, outcomes: Sequence[Outcome], asking: Asking, *, fills: bool = False
+    ) -> tuple[Outcome, ...]:
+        """Return the outcomes with what grants change; a ``never`` row stays as it is.
+
+        Grants that only ``fills`` leave all that a row speaks of, or could have.
+        """
         try:
             now = datetime.fromisoformat(asking.context.get("now", ""))
         except ValueError:
@@ -102,12 +108,20 @@ class Grants:
             now = now.replace(tzinfo=UTC)
         count = self.count()
         held = [each.engine for each in self.granted if not each.lapsed(now, count)]
-        return tuple(_over(outcome, held, asking) for outcome in outcomes)
+        return tuple(
+            outcome
+            if outcome.allowed or outcome.word is Word.NEVER or (fills and _spoken_of(outcome))
+            else _over(outcome, held, asking)
+            for outcome in outcomes
+        )
+
+
+def _spoken_of(outcome: Outcome) -> bool:
+    """Say whether a row settles it, or could where it failed to be judged."""
+    return outcome.word is not None or bool(outcome.error)
 
 
 def _over(outcome: Outcome, engines: Iterable[Engine], asking: Asking) -> Outcome:
-    if outcome.allowed or outcome.word is Word.NEVER:
-        return outcome
     for engine in engines:
         (found,) = engine.outcomes(asking, (outcome.fact,))
         if found.allowed:

@@ -98,7 +98,8 @@ class ModelSnapshot(Snapshot):
         if self.grants.granted:
             held, domain, fill = caller
             names = self.names.get(facts.action) or frozenset({facts.action})
-            outcomes = self.grants.over(outcomes, Asking(held, domain, names, fill, context))
+            asking = Asking(held, domain, names, fill, context)
+            outcomes = self.grants.over(outcomes, asking, fills=True)
         return combine(outcomes)
 
 

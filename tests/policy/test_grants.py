@@ -91,18 +91,45 @@ def test_a_grant_allows_what_no_row_does(judged):
     assert judged("privileged:true", "cap.add:SYS_TIME", grants=[grant]).effect is Effect.DENY
 
 
-def test_a_grant_lies_over_a_model_of_its_own(tmp_path):
-    """Its facts are written as ever, whatever the bundle's model says."""
+@pytest.fixture
+def brought(tmp_path):
+    """Return what judges facts of a create by a model of the bundle's own, with a grant."""
     rows = "p, user:alice, container.create, on:new, allow\n"
     rows += "p, user:alice, container.create, bind:/etc/x, deny\n"
-    snapshot = compile_snapshot(load_bundle(a_bundle(tmp_path, **files_of({"rows": rows}))))
-    facts = Facts("container.create", (Fact("bind", "/etc/x"), Fact("on", "new")))
-    context = {"now": BEGAN.isoformat()}
-    assert snapshot.judge(ALICE, facts, context).effect is Effect.DENY
-    snapshot.grants.granted = (granted(GRANT, HOUR.total_seconds(), WORDS),)
-    decision = snapshot.judge(ALICE, facts, context)
+    matcher = 'r.sub == p.sub && r.act == p.act && r.obj == p.obj && r.ctx.door == "proxy"'
+    written = {"rows": rows, "r": "sub, act, obj, ctx", "m": matcher}
+    snapshot = compile_snapshot(load_bundle(a_bundle(tmp_path, **files_of(written))))
+    grant = replace(GRANT, facts=("bind:/etc/**", "on:new"))
+    snapshot.grants.granted = (granted(grant, HOUR.total_seconds(), WORDS),)
+
+    def judge(*facts, **context):
+        found = tuple(Fact(*fact.split(":", 1)) for fact in facts)
+        return snapshot.judge(
+            ALICE, Facts("container.create", found), {"now": BEGAN.isoformat(), **context}
+        )
+
+    return judge
+
+
+def test_a_grant_fills_what_a_model_of_its_own_leaves_open(brought):
+    """Its facts are written as ever, whatever the bundle's model says."""
+    decision = brought("bind:/etc/y", "on:new", door="proxy")
     assert decision.effect is Effect.ALLOW
     assert [each.row.id for each in decision.outcomes] == ["01J", "policy.csv:1"]
+
+
+def test_a_deny_row_of_another_model_stands(brought):
+    """Such a model has no never rows: what it denies may be what nobody is to lift."""
+    decision = brought("bind:/etc/x", "on:new", door="proxy")
+    assert decision.effect is Effect.DENY
+    assert decision.outcomes[0].row.id == "policy.csv:2"
+
+
+@pytest.mark.parametrize("fact", ["bind:/etc/x", "on:new", "bind:/etc/y\n"])
+def test_what_another_model_could_not_judge_stands(brought, fact):
+    """A deny row may be behind it."""
+    context = {"door": "proxy"} if "\n" in fact else {}
+    assert brought(fact, **context).effect is Effect.REFUSE
 
 
 def test_a_never_row_holds(judged):
