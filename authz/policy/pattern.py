@@ -95,6 +95,13 @@ class Pattern:
         return not found if self.negated and found is not None else found
 
 
+def written_out(fact: Fact) -> str:
+    """Return what a row writes out where not all is known of a fact; nothing where all is."""
+    if fact.value == UNKNOWN:
+        return str(fact)
+    return f"{fact.kind}:" if fact.kind in NAMED_ONLY else ""
+
+
 @cache
 def known_kinds() -> Kinds:
     """Return every kind of the catalogue, ``target.`` kinds included."""

@@ -7,7 +7,7 @@ forbids it: then that row is what has to be talked about. Nothing is changed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from authz.facts.facts import Fact
 from authz.identity.identity import Identity
 from authz.policy.decision import Decision, Outcome, Row
 from authz.policy.explain import place
+from authz.policy.pattern import written_out
 from authz.policy.row_check import pattern_of
 from authz.policy.snapshot import Snapshot
 from authz.policy.subject import GROUPED, type_of
@@ -27,6 +28,7 @@ MOST_NEAR: Final = 5
 """Rows of each sort that are named."""
 
 OWN_MODEL: Final = "no row is proposed: this policy has its own model, not the reviewed one"
+WRITE_OUT: Final = "no pattern gives what is not known: a row that allows it writes out "
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def advise(identity: Identity, action: str, decision: Decision, snapshot: Snapsh
     failing = [outcome for outcome in decision.outcomes if not outcome.allowed]
     forbidden = tuple(dict.fromkeys(each.row for each in failing if each.row is not None))
     if snapshot.bundle.brought:
-        return Advice(roles, (), forbidden, obstacle=OWN_MODEL)
+        return Advice(roles, (), forbidden, obstacle=_own_obstacle(failing))
     missed = [outcome.fact for outcome in failing if outcome.row is None]
     told = tuple(_missed(identity, action, fact, reach) for fact in missed)
     if forbidden or not missed:
@@ -169,6 +171,13 @@ def _proposal(identity: Identity, action: str, facts: list[Fact]) -> tuple[tuple
         if wrong := faults(draft.text):
             return (), f"no row can say it: {wrong[0]}"
     return tuple(draft.row for draft in drafts), ""
+
+
+def _own_obstacle(failing: Iterable[Outcome]) -> str:
+    """Say why no row is proposed, and what patterns pass over; failures say that themselves."""
+    names = (written_out(each.fact) for each in failing if each.word is None and not each.error)
+    wanted = ", ".join(dict.fromkeys(filter(None, names)))
+    return f"{OWN_MODEL}; {WRITE_OUT}{wanted}" if wanted else OWN_MODEL
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

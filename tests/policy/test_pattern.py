@@ -6,7 +6,7 @@ import pytest
 
 from authz.facts.facts import Fact
 from authz.policy.comparison import Shape
-from authz.policy.pattern import PatternError, known_kinds, parse
+from authz.policy.pattern import PatternError, known_kinds, parse, written_out
 from authz.policy.placeholder import Fill
 
 KINDS = {
@@ -146,3 +146,16 @@ def test_the_kinds_of_the_catalogue():
     assert kinds["mem.limit"] is Shape.BYTES
     assert kinds["target.port"] is kinds["port"] is Shape.PORT
     assert "target.mem.limit" not in kinds
+
+
+@pytest.mark.parametrize(
+    ("fact", "wanted"),
+    [
+        (Fact("bind", "unknown"), "bind:unknown"),
+        (Fact("field.unknown", "HostConfig.New"), "field.unknown:"),
+        (Fact("bind", "/srv"), ""),
+    ],
+)
+def test_what_is_not_known_is_written_out(fact: Fact, wanted: str):
+    """Patterns that are wider pass over it."""
+    assert written_out(fact) == wanted

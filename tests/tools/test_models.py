@@ -9,7 +9,7 @@ from authz.cli.main import main
 from authz.facts.facts import Fact, Facts
 from authz.identity.identity import Identity
 from authz.policy.decision import Effect
-from authz.tools.explain import OWN_MODEL, advise, explain
+from authz.tools.explain import OWN_MODEL, WRITE_OUT, advise, explain
 from authz.tools.reach import Reach
 from authz.tools.replay import Policy, Replay
 from tests.policies import a_bundle
@@ -87,6 +87,14 @@ def test_a_decision_is_explained_without_a_proposal(folder):
 def a_facts():
     """Return the facts of something that is created."""
     return Facts("container.create", (Fact("on", "new"),))
+
+
+def test_what_patterns_pass_over_is_told(folder):
+    """``*`` stands in a row, and still nothing allows what is not known."""
+    snapshot = a_snapshot(folder)
+    facts = Facts("container.create", (Fact("net", "unknown"), Fact("field.unknown", "X")))
+    advice = advise(ALICE, facts.action, snapshot.judge(ALICE, facts, {}), snapshot)
+    assert advice.obstacle == f"{OWN_MODEL}; {WRITE_OUT}net:unknown, field.unknown:"
 
 
 def test_decide_explains(folder):

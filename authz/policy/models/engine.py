@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 from authz.facts.facts import Fact, Facts
 from authz.policy.caller import Caller
-from authz.policy.comparison import UNKNOWN
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.models.conf import Effect, Model
 from authz.policy.models.expression import Expression
@@ -29,7 +28,7 @@ from authz.policy.models.predicate import (
     linked,
     needs,
 )
-from authz.policy.pattern import NAMED_ONLY
+from authz.policy.pattern import written_out
 from authz.policy.roles import closure
 
 PLANS: Final = 512
@@ -153,7 +152,7 @@ class ModelEngine:
 
     def _settled(self, fact: Fact, asked: Asked, entries: Iterable[_Entry]) -> Outcome:
         """Visit rows in order until the effect is certain, as Casbin does."""
-        named = _named(fact)
+        named = written_out(fact)
         last: Row | None = None
         for _, rest, row, written in entries:
             gives = row.word is Word.ALLOW
@@ -188,10 +187,3 @@ def _planned(
     )
     found = tuple([bucket for place in places if (bucket := table.get(place))])
     return found, {"g": question.held, **grouped}
-
-
-def _named(fact: Fact) -> str:
-    """Return what an allow row must write out to count for a fact of which not all is known."""
-    if fact.value == UNKNOWN:
-        return str(fact)
-    return f"{fact.kind}:" if fact.kind in NAMED_ONLY else ""
