@@ -24,6 +24,7 @@ from authz.cli import serve
 from authz.cli.main import main
 from tests.builders import DAEMON
 from tests.policies import TEN_MISTAKES, a_bundle
+from tests.policy.models.samples import files_of
 
 ROWS = (
     "p, *, *, system.ping, on:host, *, allow\n"
@@ -355,6 +356,34 @@ def test_a_clean_stop_leaves_nothing_behind(site, how):
     assert site.leftovers() == set()
     events = [json.loads(line)["event"] for line in site.log.splitlines()]
     assert events == ["service.started", "request.refused", "service.stopped"]
+
+
+OWN = "p, user:anonymous, system.ping, on:host, allow\n"
+OWN_DENY = "# no-lists: not here\np, user:anonymous, container.list, on:list, deny\n"
+
+
+@pytest.mark.parametrize("mode", ["enforce", "shadow"])
+def test_a_bundle_with_its_own_model_is_served(site, mode):
+    """It judges, is read again, is recorded, and in shadow mode nothing of it is enforced."""
+    a_bundle(site.policy, **files_of({"rows": OWN}))
+    site.write(f'mode = "{mode}"')
+    process = site.start()
+    listing = {"RequestMethod": "GET", "RequestUri": "/v1.41/containers/json"}
+    questions = [PING, listing, {"RequestMethod": "GET", "RequestUri": "//info"}]
+
+    allowed = [site.question(each)["Allow"] for each in questions]
+    (site.policy / "policy.csv").write_text(OWN + OWN_DENY)
+    assert site.ask(site.admin, "POST", "/reload")[0] == 200
+    allowed.append(site.question(listing)["Allow"])
+    process.terminate()
+
+    assert process.wait(10) == 0
+    shadow = mode == "shadow"
+    assert allowed == [True, shadow, False, shadow]
+    records = [each for each in site.records() if each["door"] == "plugin"]
+    assert [each["verdict"] for each in records] == ["allow", "deny", "refuse", "deny"]
+    assert [each["enforced"] for each in records] == [True, not shadow, True, not shadow]
+    assert records[-1]["facts"][0]["row"] == "no-lists"
 
 
 def test_signals_during_the_start_leave_nothing_behind(site):

@@ -9,6 +9,8 @@ from click.testing import CliRunner
 
 from authz.cli.main import main
 from authz.shipped import shipped
+from tests.policies import a_bundle
+from tests.policy.models.samples import files_of
 
 CLIENT = """
 import http.client, os, socket, sys
@@ -147,6 +149,22 @@ def test_cases_pass_where_they_are_pasted(developer, tmp_path):
     assert [each["case"]["expect"] for each in decisions] == [
         *("allow", "allow", "allow", "allow", "deny", "deny", "allow", "refuse"),
     ]
+
+
+def test_a_bundle_with_its_own_model_judges(tmp_path):
+    """Its rows are named, and the cases pass in it."""
+    rows = (
+        "# lists: whatever there is\np, user:ann, container.list, on:list, allow\n"
+        "# no-info: nothing of the host\np, user:ann, system.info, on:host, deny\n"
+    )
+    folder = a_bundle(tmp_path / "own", **files_of({"rows": rows}))
+    words = ("--policy", str(folder), "--as", "user:ann")
+    requests = ("GET /v1.41/containers/json", "GET /v1.41/info", "GET /v1.41/images/json")
+    result = attempt(*words, *client(*requests))
+    assert result.exit_code == 3
+    assert "by no-info (policy.csv:4)  nothing of the host" in result.output
+    decisions = pasted(attempt(*words, "--json", *client(*requests)), folder)
+    assert [each["case"]["because"] for each in decisions] == [["lists"], ["no-info"], []]
 
 
 @pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")

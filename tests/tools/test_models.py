@@ -12,9 +12,11 @@ from authz.policy.decision import Effect
 from authz.tools.explain import OWN_MODEL, WRITE_OUT, advise, explain
 from authz.tools.reach import Reach
 from authz.tools.replay import Policy, Replay
+from tests.builders import a_stored_container
 from tests.policies import a_bundle
 from tests.policy.models.samples import files_of
 from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, read_back
+from tests.scanned import WEB, a_daemon, serving
 
 ROWS = """\
 # all: whatever it is
@@ -136,3 +138,14 @@ def test_rows_that_nobody_used_are_named(folder, tmp_path):
     result = ran("learn", audit, "--prune", "--policy", folder)
     assert result.exit_code == 0
     assert "rows that give something were never used" in result.output
+
+
+def test_a_scan_judges_what_runs(folder, tmp_path):
+    """The container with /etc is found by its row, and by no row for a stranger."""
+    bad = {**a_stored_container(Binds=["/etc:/e"]), "Id": "c1", "Name": "/bad"}
+    with serving(tmp_path / "d.sock", a_daemon(WEB, bad)) as host:
+        words = ["scan", "--policy", folder, "--host", host]
+        own, other = (ran(*words, "--as", who) for who in ("user:alice", "user:eve"))
+    assert own.output.startswith("no-etc\n"), own.output
+    assert own.output.endswith("2 containers and 0 services judged, 1 with findings\n")
+    assert (other.exit_code, other.output.startswith("no-row\n")) == (4, True)
