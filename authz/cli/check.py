@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 
 import click
 
@@ -12,9 +13,11 @@ from authz.errors import Location, PolicyError, Problem, Severity
 from authz.policy.bundle import Bundle, load_bundle
 from authz.policy.controls import uncovered
 from authz.policy.pack_file import shipped_packs
+from authz.policy.snapshot import compile_snapshot
 from authz.policy.spelling import nearest
 from authz.policy.text import problem_json, render_problems
 from authz.shipped import shipped
+from authz.tools.exposure import exposed
 
 _NO_CONTROLS = (
     "--controls compares packs, which are written for the reviewed model; this is another"
@@ -57,6 +60,8 @@ def _problems(reference: str, packs: tuple[str, ...]) -> tuple[tuple[Problem, ..
         return error.problems, ""
     if packs and bundle.brought:
         return (*bundle.warnings, Problem(Location(reference), _NO_CONTROLS)), ""
+    if bundle.brought:
+        bundle = replace(bundle, warnings=(*bundle.warnings, *exposed(compile_snapshot(bundle))))
     missing = [each for name in packs for each in uncovered(bundle, _pack(name))]
     summary = f"{len(bundle.rows)} rows, digest {bundle.digest[:12]}"
     return (*bundle.warnings, *missing), summary

@@ -42,6 +42,7 @@ from authz.proxy.listener import ProxyServer, Shared
 from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
 from authz.service import front, keeping
+from authz.service.accepting import accept
 from authz.service.config import socket_path
 from authz.service.front import Front
 from authz.service.grant_file import this_boot
@@ -50,7 +51,6 @@ from authz.service.heartbeat import Heartbeat, notify
 from authz.service.keeping import Kept
 from authz.service.operator import Operator
 from authz.service.sections import Settings
-from authz.tools.proof import prove
 
 PLUGIN = "plugin"
 ADMIN = "admin"
@@ -87,7 +87,7 @@ def opened(settings: Settings) -> Iterator[Ground]:
     """
     with ExitStack() as opening:
         grants = Grants(this_boot().count)
-        policy = CurrentPolicy(settings.policy, prove, grants)
+        policy = CurrentPolicy(settings.policy, accept, grants)
         passes = Passes(load_key(settings.pass_key))
         kept = opening.enter_context(keeping.opened(settings.audit))
         wanted = _wanted(settings)

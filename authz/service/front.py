@@ -35,9 +35,9 @@ from authz.proxy.head import Headers
 from authz.proxy.listener import BACKLOG, Listener, ProxyServer, Shared, log_stream
 from authz.proxy.outcome import Outcome
 from authz.runner import Entrance, Runner
+from authz.service.accepting import accept
 from authz.service.config import socket_path
 from authz.service.sections import DaemonTls, Listen, Settings, Tls
-from authz.tools.proof import prove
 
 if TYPE_CHECKING:
     from authz.identity import bearer, keys
@@ -145,7 +145,7 @@ def opened(
     found: list[Opened] = []
     with ExitStack() as opening:
         for each in settings.proxy.listen if settings.proxy else ():
-            own = CurrentPolicy(each.policy, prove, grants) if each.policy else policy
+            own = CurrentPolicy(each.policy, accept, grants) if each.policy else policy
             passed = activated.get(each.address)
             sock = passed.sock if passed else _socket(each, opening)
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))

@@ -67,6 +67,18 @@ def test_check_and_test_work(folder):
     assert "6 of 6 rows settle a case" in result.output
 
 
+def test_check_warns_of_what_is_left_open(folder):
+    """A warning is no error: the policy loads."""
+    result = ran("check", folder)
+    assert result.exit_code == 0
+    assert 'policy.csv:2:1: warning: "user:alice" may mount /run/docker.sock' in result.output
+    assert "try: deny rows for bind.over:/run/docker.sock" in result.output
+    assert "0 errors, 1 warning; " in result.output
+    with (folder / "policy.csv").open("a") as rows:
+        rows.write('p, user:alice, container.create, bind.over:*, r.act != "x", deny\n')
+    assert "0 errors, 0 warnings; " in ran("check", folder).output
+
+
 def test_check_compares_no_controls(folder):
     """Packs are written for the reviewed model."""
     result = ran("check", folder, "--controls", "pss-baseline")
