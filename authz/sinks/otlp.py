@@ -137,7 +137,10 @@ class Collector:
 
     def _rejected(self, answer: Answer, lines: Sequence[Line]) -> int:
         """Return how many lines are not taken for good, which must not be sent again."""
-        count, saying = _partial(answer)
+        try:
+            count, saying = _partial(answer)
+        except ValueError as error:
+            raise self._held(str(error), REFUSED_PAUSE) from None
         where = {"to": self._name, "first": lines[0].seq, "last": lines[-1].seq}
         if count:
             log.error("audit.lines_rejected", **where, rejected=count, problem=saying)
@@ -147,12 +150,16 @@ class Collector:
         return min(count, len(lines))
 
     def _refusal(self, answer: Answer) -> ConnectionError:
-        """Return what keeps lines from being sent, and take note of when to try again."""
+        """Return what keeps lines from being sent."""
         passes = answer.status in _PASSING
         pause = _pause(answer.retry_after) if passes else REFUSED_PAUSE
-        self._not_before = self._clock() + pause
-        self._problem = f"the collector answered {_status(answer.status)}{_reason(answer.body)}"
-        return ConnectionError(self._problem)
+        told = f"the collector answered {_status(answer.status)}{_reason(answer.body)}"
+        return self._held(told, pause)
+
+    def _held(self, problem: str, pause: float) -> ConnectionError:
+        """Take note of why nothing is sent, and until when. Returns the error that says so."""
+        self._problem, self._not_before = problem, self._clock() + pause
+        return ConnectionError(problem)
 
 
 def _smaller(lines: Sequence[Line]) -> tuple[Sequence[Line], ...]:
@@ -165,7 +172,7 @@ def _smaller(lines: Sequence[Line]) -> tuple[Sequence[Line], ...]:
 
 
 def _partial(answer: Answer) -> tuple[int, str]:
-    """Return how many records were rejected and what was said. Raises OSError.
+    """Return how many records were rejected and what was said. Raises ValueError.
 
     A page of somebody who is no collector is no receipt, though its status is 200.
     """
@@ -176,9 +183,8 @@ def _partial(answer: Answer) -> tuple[int, str]:
         return max(0, count), str(partial.get("errorMessage") or "")[:_LONGEST_SAYING]
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         shown = answer.body[:80].decode("ascii", errors="replace")
-        raise ConnectionError(
-            f"the answer is {shown!r}; expected an ExportLogsServiceResponse in JSON"
-        ) from None
+        problem = f"the answer is {shown!r}; expected an ExportLogsServiceResponse in JSON"
+        raise ValueError(problem) from None
 
 
 def _pause(retry_after: str) -> float:

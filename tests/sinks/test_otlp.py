@@ -203,10 +203,18 @@ def test_a_warning_is_told_once():
 )
 def test_a_page_of_somebody_else_is_no_receipt(body: bytes):
     """Though its status is 200: who answers so is no collector."""
-    with collecting() as collector, sending(collector.port) as to:
+    clock = Clock()
+    with collecting() as collector, sending(collector.port, clock) as to:
         collector.script = [answer("200 OK", body)]
-        with pytest.raises(OSError, match="expected an ExportLogsServiceResponse in JSON"):
-            to.send(lines(1))
+        for _ in range(2):
+            with pytest.raises(OSError, match="expected an ExportLogsServiceResponse in JSON"):
+                to.send(lines(1))
+        asked = len(collector.bodies)
+        clock.now += otlp.REFUSED_PAUSE
+        to.send(lines(1))
+
+    assert asked == 1
+    assert len(collector.bodies) == 2
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "502 X", "503 X", "504 X"])
@@ -314,7 +322,6 @@ def test_every_line_arrives_whatever_the_collector_does(tmp_path: Path, monkeypa
         answer("503 Busy", b"", "Retry-After: 0"),
         answer("429 Too Many", b"{}"),
         BrokenOff(answer("502 Bad Gateway", b"<html>")[:-3]),
-        answer("200 OK", b"<html>"),
         answer("413 Content Too Large"),
         answer("200 OK", TAKEN),
         answer("200 OK", TAKEN, "Connection: close"),
