@@ -221,7 +221,9 @@ def _nanoseconds(written: object) -> int:
 
 
 def _text(key: str, value: str) -> dict[str, Any]:
-    return {"key": key, "value": {"stringValue": value}}
+    """Return an attribute. Half a surrogate pair is no text, and would spoil a whole request."""
+    written = value.encode("utf-8", errors="replace").decode()
+    return {"key": key, "value": {"stringValue": written}}
 
 
 def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -114,6 +114,18 @@ def test_what_only_looks_like_a_line_is_sent_as_it_is(text: bytes):
     assert attributes(found) == {"dockgate.seq": "7"}
 
 
+def test_a_name_that_is_no_text_spoils_no_request():
+    """A collector would refuse all of it, and with it what comes behind, for ever."""
+    found = log_record(
+        Line(1, Log().add(identity={"subject": "user:\ud800\u00e9"}, reason=["\udfff"]))
+    )
+
+    assert attributes(found)["dockgate.subject"] == "user:?\u00e9"
+    assert json.dumps(found).isascii()
+    assert "\\ud800" not in json.dumps(attributes(found))
+    assert "\\ud800" in found["body"]["stringValue"]
+
+
 def test_a_request_says_whose_records_they_are():
     """The service, and the host."""
     (resource,) = json.loads(request(lines(2), "host.example"))["resourceLogs"]

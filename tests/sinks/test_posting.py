@@ -188,10 +188,11 @@ def _trickle(server: socket.socket) -> None:
             return
 
 
-def test_who_does_not_read_is_given_up():
+@pytest.mark.parametrize("within", [0.3, 0])
+def test_who_does_not_read_is_given_up(within: float):
     """A request has its time as well."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = an_endpoint(server.getsockname()[1], within=0.3)
+        endpoint = an_endpoint(server.getsockname()[1], within)
         with pytest.raises(TimeoutError):
             post(endpoint, LONG)
 
