@@ -147,6 +147,7 @@ class Metrics:
         )
         self.registry.register(self.stages)
         self._proxy()
+        self._audit()
         self._state()
 
     def _proxy(self) -> None:
@@ -158,6 +159,27 @@ class Metrics:
             "dockgate_list_entries",
             "Objects in answers that are filtered, by what became of them.",
             ("outcome",),
+            registry=self.registry,
+        )
+
+    def _audit(self) -> None:
+        """Add the state of the audit, and of those to whom it is sent."""
+        self.audit_failing = Gauge(
+            "dockgate_audit_failing", "Whether nothing can be recorded now.", registry=self.registry
+        )
+        self.audit_waiting = Gauge(
+            "dockgate_audit_waiting", "Records that wait to be written.", registry=self.registry
+        )
+        self.audit_lag = Gauge(
+            "dockgate_audit_lag",
+            "Lines of the audit that were not sent on yet, by where to.",
+            ("sink",),
+            registry=self.registry,
+        )
+        self.audit_rejected = Gauge(
+            "dockgate_audit_rejected",
+            "Lines of the audit that were taken and thrown away there, by where.",
+            ("sink",),
             registry=self.registry,
         )
 
@@ -194,18 +216,6 @@ class Metrics:
         self.policy_stale = Gauge(
             "dockgate_policy_stale",
             "Policies whose files do not load, so that an older one is in force.",
-            registry=self.registry,
-        )
-        self.audit_failing = Gauge(
-            "dockgate_audit_failing", "Whether nothing can be recorded now.", registry=self.registry
-        )
-        self.audit_waiting = Gauge(
-            "dockgate_audit_waiting", "Records that wait to be written.", registry=self.registry
-        )
-        self.audit_lag = Gauge(
-            "dockgate_audit_lag",
-            "Lines of the audit that were not sent on yet, by where to.",
-            ("sink",),
             registry=self.registry,
         )
         self.daemon_up = Gauge(

@@ -26,6 +26,7 @@ NAMES = {
     "dockgate_audit_failing": ("gauge", set()),
     "dockgate_audit_waiting": ("gauge", set()),
     "dockgate_audit_lag": ("gauge", {"sink"}),
+    "dockgate_audit_rejected": ("gauge", {"sink"}),
     "dockgate_daemon_up": ("gauge", set()),
     "dockgate_proxy_streams": ("gauge", set()),
     "dockgate_grants": ("gauge", set()),
@@ -49,6 +50,7 @@ def counted() -> Metrics:
     metrics.stages.observe("judge", 0.00007)
     metrics.build.labels("1").set(1)
     metrics.audit_lag.labels("syslog").set(1)
+    metrics.audit_rejected.labels("otlp").set(1)
     metrics.policy.labels("4b").set(1)
     metrics.grant_events.labels("granted").inc()
     metrics.entries.labels("hidden").inc()

@@ -134,6 +134,7 @@ async def run(ground: Ground) -> None:
     operator.also_reload(ground.front.further, ground.front.renew)
     for each in ground.kept.followers:
         metrics.audit_lag.labels(each.name).set_function(partial(ground.kept.lag, each))
+        metrics.audit_rejected.labels(each.name).set_function(partial(getattr, each, "rejected"))
     granting = _granting(ground, operator, metrics)
     daemon = Daemon(settings.daemon, tls=outward)
     shared = Shared(

@@ -44,10 +44,15 @@ class Kept:
 
     def warnings(self) -> list[str]:
         """Say who does not get the lines that he should."""
-        return [
+        away = [
             f"records are not sent on to {each.name}, {self.lag(each)} wait: {each.problem}"
             for each in self.followers
             if each.problem
+        ]
+        return away + [
+            f"{each.name} threw {each.rejected} records away that it was sent; the log says why"
+            for each in self.followers
+            if each.rejected
         ]
 
 

@@ -49,6 +49,14 @@ class Forwarding(Section):
             raise ValueError("has one of certificate and key; expected both, or none")
         return self
 
+    @model_validator(mode="after")
+    def _is_encrypted(self) -> Self:
+        if (self.ca or self.certificate) and not self.to.startswith(("syslog+tls:", "otlp+https:")):
+            raise ValueError(
+                f"has TLS files, and to is {self.to!r}; expected syslog+tls: or otlp+https:"
+            )
+        return self
+
 
 class Audit(Section):
     """``[audit]``: where every decision is written, how durably, and what is kept."""

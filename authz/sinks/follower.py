@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from random import uniform
 from typing import Protocol
 
 import structlog
@@ -34,8 +35,11 @@ log = structlog.get_logger(__name__)
 class Transport(Protocol):
     """Somebody who takes lines. Errors are OSError (TLS's are some)."""
 
-    def send(self, lines: Sequence[Line]) -> None:
-        """Send lines, connecting where that is needed. Raises OSError."""
+    def send(self, lines: Sequence[Line]) -> int | None:
+        """Send lines, connecting where that is needed. Raises OSError.
+
+        Returns how many of them the other side threw away, where it says so.
+        """
 
     def settled(self) -> bool:
         """Say whether the other side has all that was sent. Raises OSError."""
@@ -48,6 +52,7 @@ class Follower:
     """Sends what is behind the position in ``state`` to a transport, in a thread of its own.
 
     ``problem`` says why the other side cannot be reached; it is empty where it can.
+    ``rejected`` counts the lines that the other side took and threw away.
     """
 
     def __init__(self, name: str, path: Path, state: Path, transport: Transport) -> None:
@@ -57,6 +62,7 @@ class Follower:
         self.sent_through = _position(state)
         self._trail = Trail(path, self.sent_through)
         self.problem = ""
+        self.rejected = 0
         self._wait = 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follower {name}", daemon=True)
@@ -79,7 +85,7 @@ class Follower:
         lines = self._trail.take(BATCH)
         try:
             if lines:
-                self._transport.send(lines)
+                self.rejected += self._transport.send(lines) or 0
             if self._trail.seq > self.sent_through and self._transport.settled():
                 self._keep(self._trail.seq)
         except OSError as error:
@@ -111,7 +117,8 @@ class Follower:
         self.sent_through = seq
 
     def _run(self) -> None:
-        while not self._ended.wait(self._wait or LOOK):
+        spread = uniform(1, 1.25)  # noqa: S311  so that gates do not all come back at once
+        while not self._ended.wait(self._wait * spread or LOOK):
             while self.step() and not self._ended.is_set():
                 pass
         self.step()

@@ -55,7 +55,7 @@ class Stream:
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
-        sock = self._sock = self._sock or self._connected()
+        sock = self._sock = self._sock or connected(self._address, self._tls)
         _check(sock)
         sock.settimeout(SENDING)
         sock.sendall(data)
@@ -76,15 +76,20 @@ class Stream:
                 self._sock.close()
         self._sock = None
 
-    def _connected(self) -> socket.socket:
-        sock = socket.create_connection(self._address, CONNECTING)
-        if self._tls is None:
-            return sock
-        try:
-            return self._tls.wrap_socket(sock, server_hostname=self._address[0])
-        except BaseException:
-            sock.close()
-            raise
+
+def connected(address: tuple[str, int], tls: ssl.SSLContext | None = None) -> socket.socket:
+    """Return a connection, with TLS where a context is given. Raises OSError."""
+    try:
+        sock = socket.create_connection(address, CONNECTING)
+    except UnicodeError:  # before anybody is asked for it
+        raise OSError(f"{address[0]!r} is no name of a host") from None
+    if tls is None:
+        return sock
+    try:
+        return tls.wrap_socket(sock, server_hostname=address[0])
+    except BaseException:
+        sock.close()
+        raise
 
 
 def _check(sock: socket.socket) -> None:

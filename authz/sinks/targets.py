@@ -9,15 +9,22 @@ from pathlib import Path
 from authz.errors import ConfigurationError
 from authz.sinks.follower import Follower, Transport
 from authz.sinks.journald import SOCKET, Journal
+from authz.sinks.otlp import Collector
 from authz.sinks.output import Output
+from authz.sinks.posting import Endpoint, Place
 from authz.sinks.streams import Stream, Trust, context
 from authz.sinks.syslog import Counted, Datagrams
 
 EXPECTED = (
-    "expected stdout, journald, syslog:///path/to.sock, syslog+tcp://host:port or "
-    "syslog+tls://host:port"
+    "expected stdout, journald, syslog:///path/to.sock, syslog+tcp://host:port, "
+    "syslog+tls://host:port, otlp+http://host:port/v1/logs or otlp+https://host:port/v1/logs"
 )
-_REMOTE = re.compile(r"syslog\+(tcp|tls)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_REMOTE = re.compile(
+    r"(?:syslog\+(?P<stream>tcp|tls)|otlp\+(?P<web>https?))"
+    r"://(?P<host>[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})"
+    r"(?P<path>(?(web)/[A-Za-z0-9._~%/-]*))"
+)
+_LAST_PORT = 65535
 _UNIX = re.compile(r"(syslog|journald)://(/.+)")
 
 
@@ -31,10 +38,13 @@ def transport(to: str, trust: Trust) -> Transport:
         path = Path(local[2])
         return Datagrams(path) if local[1] == "syslog" else Journal(path)
     remote = _REMOTE.fullmatch(to)
-    if remote is None:
+    if remote is None or not 0 < int(remote["port"]) <= _LAST_PORT:
         raise ConfigurationError(f"audit.forward: to is {to!r}; {EXPECTED}")
-    tls = context(trust) if remote[1] == "tls" else None
-    return Counted(Stream(remote[2].strip("[]"), int(remote[3]), tls))
+    host, port = remote["host"].strip("[]"), int(remote["port"])
+    tls = context(trust) if remote["stream"] == "tls" or remote["web"] == "https" else None
+    if remote["web"]:
+        return Collector(to, Endpoint(Place(host, port, remote["path"]), tls))
+    return Counted(Stream(host, port, tls))
 
 
 def follower(audit: Path, to: str, trust: Trust) -> Follower:

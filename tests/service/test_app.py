@@ -20,9 +20,19 @@ from authz.facts.known import PROTECTED
 from authz.plugin.activation import activated
 from authz.service import app
 from authz.service.app import ADMIN, PLUGIN, opened, run
-from authz.service.sections import Admin, Audit, DaemonTls, IdentitySettings, Jwt, Plugin, Settings
+from authz.service.sections import (
+    Admin,
+    Audit,
+    DaemonTls,
+    Forwarding,
+    IdentitySettings,
+    Jwt,
+    Plugin,
+    Settings,
+)
 from tests.fakes import until
 from tests.policies import a_bundle
+from tests.sinks.collector import answer, collecting
 
 PING_ROW = "p, *, *, system.ping, on:host, *, allow\n"
 PING = {"RequestMethod": "GET", "RequestUri": "/_ping"}
@@ -59,7 +69,8 @@ def call(path: Path, method: str, target: str, body: object = None) -> tuple[int
         client.sock = sock
         client.request(method, target, json.dumps(body) if body is not None else None)
         response = client.getresponse()
-        return response.status, json.loads(response.read())
+        text = response.read()
+        return response.status, json.loads(text) if text[:1] in b"{[" else text.decode()
 
 
 async def serving(settings: Settings, *calls) -> list[tuple[int, object]]:
@@ -300,3 +311,27 @@ def test_places_are_protected_as_the_daemon_names_them(settings, tmp_path):
 
     assert "/run/docker.sock" in app._protected(elsewhere)
     assert str(tmp_path / "run" / "docker.sock") not in app._protected(elsewhere)
+
+
+async def test_who_reads_metrics_sees_what_a_collector_throws_away(settings, tmp_path):
+    """And readyz warns of it: the position has moved on."""
+    partial_success = b'{"partialSuccess":{"rejectedLogRecords":1}}'
+    with collecting() as collector, capture_logs() as logs:
+        collector.script = [answer("200 OK", partial_success)]
+        to = Forwarding(to=f"otlp+http://127.0.0.1:{collector.port}/v1/logs")
+        audit = settings.audit.model_copy(update={"forward": [to]})
+        with opened(changed(settings, audit=audit)) as ground:
+            task = asyncio.create_task(run(ground))
+            await until(lambda: any(log["event"] == "audit.lines_rejected" for log in logs))
+            await until(lambda: ground.kept.followers[0].rejected)
+            found = [
+                (await asyncio.to_thread(call, tmp_path / "admin.sock", "GET", target))[1]
+                for target in ("/readyz", "/metrics")
+            ]
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.wait_for(task, 10)
+
+    assert (
+        f"{to.to} threw 1 records away that it was sent; the log says why" in found[0]["warnings"]
+    )
+    assert f'dockgate_audit_rejected{{sink="{to.to}"}} 1.0' in found[1].splitlines()

@@ -352,3 +352,24 @@ def test_a_proxy_that_cannot_be_is_named(tmp_path, text, message):
     """With the place in the file."""
     with pytest.raises(ConfigurationError, match=message):
         load_settings(a_file(tmp_path, text), {})
+
+
+@pytest.mark.parametrize("to", ["syslog+tcp://h:1", "otlp+http://h:4318/v1/logs", "stdout"])
+@pytest.mark.parametrize("files", ['ca = "a"', 'certificate = "b"\nkey = "c"'])
+def test_tls_files_of_who_has_no_tls_are_a_mistake(tmp_path, to, files):
+    """Who gives an authority believes that the lines are encrypted."""
+    text = f'[plugin]\n[[audit.forward]]\nto = "{to}"\n{files}\n'
+    with pytest.raises(ConfigurationError, match=r"audit\.forward\.0 has TLS files, and to is '"):
+        load_settings(a_file(tmp_path, text), {})
+
+
+@pytest.mark.parametrize("to", ["syslog+tls://h:1", "otlp+https://h:4318/v1/logs"])
+def test_tls_files_start_at_the_file(tmp_path, to):
+    """For every place that is reached by TLS."""
+    files = 'ca = "a"\ncertificate = "b"\nkey = "c"'
+    text = f'[plugin]\n[[audit.forward]]\nto = "{to}"\n{files}\n'
+    (found,) = load_settings(a_file(tmp_path, text), {}).audit.forward
+
+    assert (found.ca, found.certificate, found.key) == tuple(tmp_path / each for each in "abc")
+    with pytest.raises(ConfigurationError, match="expected both, or none"):
+        load_settings(a_file(tmp_path, text.replace('key = "c"', "")), {})

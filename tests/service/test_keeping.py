@@ -15,6 +15,7 @@ from authz.service.keeping import digest_key, opened, paths
 from authz.service.sections import Audit, Forwarding
 from tests.audit.test_checkpoint import KEY, PRIVATE
 from tests.audit.test_sink import a_record
+from tests.sinks.collector import answer, collecting
 
 
 def settings(folder: Path, **changes: object) -> Audit:
@@ -123,6 +124,22 @@ def test_it_is_known_what_was_not_sent_yet(tmp_path: Path):
 
     assert (after, ahead) == (before + 1, 0)
     assert before > 0
+
+
+def test_what_a_receiver_threw_away_is_told(tmp_path: Path):
+    """As long as the service runs: nothing sends it again."""
+    partial = b'{"partialSuccess":{"rejectedLogRecords":1,"errorMessage":"too old"}}'
+    ended = time.monotonic() + 10
+    with collecting() as collector, capture_logs():
+        collector.script = [answer("200 OK", partial)]
+        picky = Forwarding(to=f"otlp+http://127.0.0.1:{collector.port}/v1/logs")
+        with opened(settings(tmp_path, forward=[picky])) as found:
+            found.sink.append(a_record(0))
+            while found.lag(found.followers[0]) and time.monotonic() < ended:
+                time.sleep(0.02)
+            told = found.warnings()
+
+    assert told == [f"{picky.to} threw 1 records away that it was sent; the log says why"]
 
 
 def test_who_does_not_get_the_lines_is_told(tmp_path: Path):

@@ -119,6 +119,12 @@ def test_a_port_where_nobody_listens_is_an_error():
         Stream("127.0.0.1", 1).send(b"x")
 
 
+def test_a_name_that_no_host_can_have_is_an_error():
+    """Which a resolver would not even be asked for."""
+    with pytest.raises(OSError, match=r"'x{64}\.example' is no name of a host"):
+        Stream("x" * 64 + ".example", 1).send(b"x")
+
+
 def test_tls_is_verified_and_closes_are_noticed(tmp_path: Path):
     """With our own certificate, where the other side wants one; a stranger gets nothing."""
     authority = trustme.CA()
