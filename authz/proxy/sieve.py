@@ -75,7 +75,7 @@ class Sieve:
         self._limit = limit
         self._shows_all = shows_all
         self._taken = 0
-        self._given_up = False
+        self._given_up = self._overlong = False
         self._held = bytearray()
         self._shape = LISTINGS[operation] if not self.streams else NO_LIST
         self._splitter = Splitter(self._shape)
@@ -85,11 +85,21 @@ class Sieve:
         self._fresh = True
 
     def add(self, data: bytes) -> None:
-        """Hold a piece of the body."""
+        """Hold a piece of the body.
+
+        An event that is too long is left out: it can be so by the labels of others.
+        """
+        if self._overlong:
+            end = data.find(b"\n") + 1
+            data, self._overlong = data[end:] if end else b"", not end
         self._take(len(data))
         self._held += data
-        if self.streams and len(self._held) - self._held.rfind(b"\n") > LONGEST_EVENT:
-            raise FramingError(f"an event is longer than {LONGEST_EVENT} bytes")
+        begun = self._held.rfind(b"\n") + 1
+        if self.streams and len(self._held) - begun > LONGEST_EVENT:
+            del self._held[begun:]
+            self._overlong = True
+            self.entries += 1
+            self.hidden += 1
 
     def batch(self, *, whole: bool) -> Batch | None:
         """Return what can be judged now; ``whole`` says that nothing more comes."""

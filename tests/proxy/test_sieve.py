@@ -235,13 +235,23 @@ def test_the_last_event_may_have_no_end():
     assert one.batch(whole=True) is None
 
 
-def test_an_event_can_be_too_long(monkeypatch):
-    """What is longer is none."""
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+def test_an_event_that_is_too_long_is_left_out(pieces, monkeypatch):
+    """It can be so by the labels of others, and must not end the streams of everybody."""
     monkeypatch.setattr(sieve, "LONGEST_EVENT", 100)
-    one = a_sieve("SystemEvents")
-    one.add(b"x" * 90 + b"\n" + b"x" * 90)
-    with pytest.raises(FramingError, match="an event is longer"):
-        one.add(b"x" * 20)
+    room = Room(2000)
+    one = Sieve("SystemEvents", room)
+    text = an_event("a") + b'{"' + b"x" * 300 + b'"}\n' + an_event("b")
+    size = -(-len(text) // pieces)
+    found = []
+    for at in range(0, len(text), size):
+        one.add(text[at : at + size])
+        if batch := one.batch(whole=False):
+            found += keys(batch)
+            one.passed(batch, [True] * len(batch.groups))
+
+    assert [each for each in found if each] == [["a"], ["b"]]
+    assert (one.entries, room.left) == (3, 2000)
 
 
 # --- what the daemon is asked --------------------------------------------------------------------
