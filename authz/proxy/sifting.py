@@ -87,5 +87,6 @@ def sifting(
         return None
     view = runner.view(standing, entrance)
     whole, limit = wanted_whole(forward, operation)
-    sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all)
+    caller = f"{view.identity.subject} {view.identity.tenant}"
+    sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all, caller=caller)
     return Sifting(whole, sieve, view, entrance, shared.turns)

@@ -171,6 +171,20 @@ def test_there_is_room_for_so_much():
     assert room.left == 87
 
 
+def test_nobody_takes_all_the_room():
+    """Who does not read what he asked for holds it for as long as he likes."""
+    room = Room(100, 60)
+    mine = [Sieve("ImageList", room, caller="ann") for _ in range(2)]
+    mine[0].add(b"[" + b" " * 49)
+    with pytest.raises(FramingError, match="too many long lists"):
+        mine[1].add(b"[" + b" " * 10)
+    Sieve("ImageList", room, caller="ben").add(b"[" + b" " * 49)
+    assert room.left == 0
+    mine[0].let_go()
+    mine[1].add(b"[" + b" " * 10)
+    assert room.left == 39
+
+
 def test_what_was_given_up_takes_no_room_again():
     """The client went while entries were judged."""
     room = Room(1000)
