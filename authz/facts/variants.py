@@ -56,7 +56,7 @@ def image_settings(written: str, platform: str, known: Known) -> Document | None
     part = _of_platform(platform, parts)
     if part is None:
         return None
-    variant = known.document(Topic.VARIANT, f"{_platform(part)} {written}")
+    variant = known.document(Topic.VARIANT, f"{_normal(_platform(part))} {written}")
     if variant is None:
         return None
     if text(variant, "Id") != text(part, "ID"):

@@ -159,6 +159,14 @@ def test_an_index_with_two_names_for_one_platform_is_refused(others):
         image_settings("nginx", "linux/amd64", known)
 
 
+def test_the_image_is_asked_about_as_the_create_asks_for_it():
+    """Not by a name of the index that only reads as the same."""
+    known = a_known(image={"nginx": an_index(a_part({"os": "Linux", "architecture": "AArch64"}))})
+
+    assert image_settings("nginx", "linux/arm64", known) is None
+    assert [each.key for each in known.pending] == ["linux/arm64 nginx"]
+
+
 def test_an_image_that_does_not_say_its_system_is_of_linux():
     """So the daemon takes it."""
     known = a_known(image={"nginx": an_index(a_part(AMD), a_part({"architecture": "386"}))})
