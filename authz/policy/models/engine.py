@@ -19,7 +19,7 @@ from authz.policy.caller import Caller
 from authz.policy.comparison import UNKNOWN
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.models.conf import Effect, Model
-from authz.policy.models.expression import Expression
+from authz.policy.models.expression import Expression, keys
 from authz.policy.models.predicate import (
     Asked,
     Place,
@@ -100,6 +100,8 @@ class ModelEngine:
     def __init__(self, model: Model, rows: Sequence[Placed], links: Mapping[str, Links]) -> None:
         """Take rows in the order in which Casbin visits them."""
         self._effect = model.effect
+        known = rows if "ctx" in model.fields else ()
+        self.asked = frozenset(key for placed in known for key in keys(placed.left))
         self._buckets: dict[Place, _Bucket] = {}
         for order, placed in enumerate(rows):
             need = needs(placed.left)
