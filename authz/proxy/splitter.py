@@ -192,8 +192,9 @@ class Splitter:
                 if self._ended or isinstance(error, RecursionError):
                     raise FramingError(_NO_JSON) from None
             else:
-                # A number may go on.
-                if self._ended or end < len(self._text) or isinstance(value, (dict, list, str)):
+                # A number may go on, and so may half of one: "1." reads as 1.
+                behind = self._text[end : end + 1] or "."
+                if self._ended or behind not in ".eE" or isinstance(value, (dict, list, str)):
                     text = self._text[self._at : end]
                     self._at = end
                     return text, value

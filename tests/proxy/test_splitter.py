@@ -111,9 +111,9 @@ def test_lists_of_nobody_can_be_kept():
 
 def test_a_number_may_go_on():
     """At the end of a piece it is not read yet."""
-    parts = split(LIST, b"[1", b"2", b"]")
+    parts = split(LIST, b"[1", b"2", b",1.", b"5,2e", b"1,2e+", b"1]")
 
-    assert [part.value for part in parts if isinstance(part, Entry)] == [12]
+    assert [part.value for part in parts if isinstance(part, Entry)] == [12, 1.5, 20.0, 20.0]
 
 
 @pytest.mark.parametrize(
