@@ -8,6 +8,7 @@ the index leaves open is asked row by row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -35,6 +36,11 @@ from authz.policy.roles import closure
 PLANS: Final = 512
 """Callers, each with a tenant and an action, whose rows are kept at hand."""
 
+_NOTHING: Final[frozenset[str]] = frozenset()
+_VALUES: Final = re.compile(rf"[\w.-]+:{UNKNOWN}")
+_KINDS: Final = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(NAMED_ONLY)))}):")
+"""What an allow row must write out. It is no part of a longer kind, such as ``target.bind``."""
+
 Links = Mapping[tuple[str, str], set[str]]
 """For a domain and a member the roles; the domain is ``*`` where a role definition has none."""
 
@@ -60,7 +66,7 @@ class _Entry(NamedTuple):
     order: int
     rest: Predicate | None
     row: Row
-    written: str
+    told: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -107,7 +113,9 @@ class ModelEngine:
             need = needs(placed.left)
             bucket = self._buckets.setdefault(need.place, _Bucket())
             table = bucket.exact if need.exact else bucket.prefixes
-            entry = _Entry(order, need.rest, placed.row, placed.written)
+            written = placed.written
+            told = frozenset(_VALUES.findall(written) + _KINDS.findall(written)) or _NOTHING
+            entry = _Entry(order, need.rest, placed.row, told)
             table.setdefault(need.prefix, []).append(entry)
         for bucket in self._buckets.values():
             bucket.lengths = tuple(sorted(set(map(len, bucket.prefixes))))
@@ -157,9 +165,9 @@ class ModelEngine:
         """Visit rows in order until the effect is certain, as Casbin does."""
         named = _named(fact)
         last: Row | None = None
-        for _, rest, row, written in entries:
+        for _, rest, row, told in entries:
             gives = row.word is Word.ALLOW
-            if gives and named not in written:
+            if gives and named and named not in told:
                 continue
             try:
                 if rest is not None and not rest(asked):
