@@ -109,12 +109,14 @@ class Pending:
             self._desk.metrics.stages.observe("audit", ended - self._made)
         else:
             verdict = self._unwritten(error)
-        self._count(verdict, ended - self._started)
-        self._final = verdict
-        if self._left is not None:
-            self._left()
-        if self._take is not None:
-            self._take(verdict)
+        try:
+            self._count(verdict, ended - self._started)
+        finally:  # whoever waits has no time limit of his own
+            self._final = verdict
+            if self._left is not None:
+                self._left()
+            if self._take is not None:
+                self._take(verdict)
 
     def _unwritten(self, error: Exception) -> gate.Verdict:
         """Refuse, whatever was decided; only reads may go on, where that is set."""

@@ -132,7 +132,7 @@ class _Look:
     def __init__(self, view: View, snapshot: Snapshot) -> None:
         self._view = view
         self._snapshot = snapshot
-        self._asked = {_stem(key) for key in snapshot.engine.asked}
+        self._asked = {_stem(key) for key in snapshot.asked}
         self._now = view.around.now()
         self._answers: dict[Question, Answer] = {}
 

@@ -82,6 +82,19 @@ async def test_where_it_waits_for_nobody_it_is_there_at_once(desk):
     assert (await pending.holds()).lets_through
 
 
+async def test_who_waits_is_answered_whatever_becomes_of_the_counters(desk):
+    """The daemon has no time limit; the defect is in the log."""
+    one, verdicts, left = desk(ScriptedSink()), [], []
+    one.metrics.actions.count = None
+    with capture_logs() as logs:
+        pending = one.hold(a_course(), 0.0, lambda: left.append(True))
+        pending.then(verdicts.append)
+        await until(lambda: verdicts)
+
+    assert (verdicts[0].effect, left) == (Effect.ALLOW, [True])
+    assert [each["event"] for each in logs] == ["audit.answer_failed"]
+
+
 async def test_all_that_waited_for_a_write_that_failed_are_refused(desk):
     """None of them says why to the caller; each is counted."""
     sink = ScriptedSink(fault=AuditUnavailableError("disk full"))

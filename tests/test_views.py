@@ -22,6 +22,7 @@ from authz.wire.raw import Door, RawRequest
 from tests.builders import a_call, a_stored_container
 from tests.fakes import ScriptedLookups
 from tests.policies import a_bundle
+from tests.policy.models.samples import ACL, conf
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ANN = Identity("user:ann", tenant="red", proof=Proof.PEER)
@@ -40,10 +41,18 @@ SHOWN, HIDDEN, FAILED = Sight.SHOWN, Sight.HIDDEN, Sight.FAILED
 def eyes(tmp_path):
     """Return a way to look with somebody's eyes, by rows."""
 
-    def made(rows=ROWS, script=None, *, mode=Mode.ENFORCE, grants=None, listing="ContainerList"):
+    def made(
+        rows=ROWS,
+        script=None,
+        *,
+        mode=Mode.ENFORCE,
+        grants=None,
+        listing="ContainerList",
+        **more,
+    ):
         path = tmp_path / "policy"
         path.mkdir(exist_ok=True)
-        policy = CurrentPolicy(str(a_bundle(path, policy=rows, people="")), grants=grants)
+        policy = CurrentPolicy(str(a_bundle(path, policy=rows, people="", **more)), grants=grants)
         lookups = ScriptedLookups(script or {})
         metrics = Metrics()
         around = Around(Asker(lookups, metrics), gate.Limits(), metrics, mode, lambda: NOW)
@@ -64,6 +73,23 @@ def container(labels=None, name="web", image="nginx", key="c1"):
 async def seen(view, *sightings):
     """Look at objects, each alone."""
     return await view.look([[each] for each in sightings])
+
+
+async def test_what_another_model_asks_for_is_looked_up_as_well(eyes):
+    """Where the entry does not tell it for certain."""
+    model = conf(
+        r="sub, act, obj, ctx",
+        p="sub, act, obj, image, eft",
+        m=f"{ACL} && keyMatch(r.ctx.image, p.image)",
+    )
+    rows = "p, user:ann, container.inspect, on:own, docker.io/library/nginx*, allow\n"
+    stored = {**a_stored_container(MINE), "Id": "c1"}
+    script = {Question(Topic.CONTAINER, "c1"): stored}
+    view, lookups = eyes(rows, script, model=model, bundle="packs = []\n")
+
+    assert await seen(view, container(MINE, image=LOST)) == [SHOWN]
+    assert await seen(view, container(MINE), container(MINE, image="redis")) == [SHOWN, HIDDEN]
+    assert lookups.asked == [Question(Topic.CONTAINER, "c1")]
 
 
 async def test_one_sees_what_is_ones_own(eyes):

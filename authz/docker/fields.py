@@ -163,15 +163,15 @@ class _Reading:
         """
         if not self._moved:
             return document
-        if self.unknown:
-            known, part = self._moved[0]
-            _refuse_legacy(known.name, part)
         host: Any = document.get(_HOST_CONFIG)
         values = {
             known.name: self.value(known.go, part, known.name)
             for known, part in self._moved
             if host is None or (known.legacy is Legacy.FILLED and not host.get(known.name))
         }
+        if self.unknown:  # what moves may have unknown members, too
+            known, part = self._moved[0]
+            _refuse_legacy(known.name, part)
         return {**document, _HOST_CONFIG: {**(host or {}), **values}}
 
     def value(self, kind: GoType, value: Json, place: str) -> Value:

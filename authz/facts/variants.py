@@ -8,8 +8,11 @@ which that could matter is refused, and where a platform is named, its image is
 asked about. It knows indexes and platforms, and nothing of the settings.
 
 Source: moby daemon/containerd/image.go (getBestPresentImageManifest), image_list.go
-(multiPlatformSummary) and image_manifest.go (IsPseudoImage), of 29.
+(multiPlatformSummary) and image_manifest.go (IsPseudoImage), of 29; how it takes one name for
+another: containerd platforms/database.go.
 """
+
+import re
 
 from authz.facts.known import Known
 from authz.facts.members import Document, malformed, table, tables, text, unreadable
@@ -18,6 +21,21 @@ from authz.facts.questions import Topic
 _IMAGE = "image"
 _NONE = "unknown/unknown"
 """The platform of what was never meant to run."""
+
+_CALLED = {
+    "i386": "386",
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "armhf": "arm/v7",
+    "armel": "arm/v6",
+}
+"""Architectures by their other names. With a variant engines differ in what they make of it."""
+
+_IMPLIED = {"arm64/v8": "arm64", "amd64/v1": "amd64", "arm": "arm/v7"}
+"""What the daemon takes for the same."""
+
+_SPELT = re.compile(rf"[a-z0-9]+/(?!(?:{'|'.join(_CALLED)})(?:/|$))[a-z0-9_]+(?:/[a-z0-9.]+)?")
 
 
 def image_settings(written: str, platform: str, known: Known) -> Document | None:
@@ -38,7 +56,7 @@ def image_settings(written: str, platform: str, known: Known) -> Document | None
     part = _of_platform(platform, parts)
     if part is None:
         return None
-    variant = known.document(Topic.VARIANT, f"{_platform(part)} {written}")
+    variant = known.document(Topic.VARIANT, f"{_normal(_platform(part))} {written}")
     if variant is None:
         return None
     if text(variant, "Id") != text(part, "ID"):
@@ -58,15 +76,35 @@ def _check(written: str, parts: list[Document]) -> None:
 
 
 def _of_platform(platform: str, parts: list[Document]) -> Document | None:
-    """Return the image of a platform as ``os/arch/variant``, ``os/arch`` or ``arch``."""
-    wanted = platform.lower()
+    """Return the image of a platform as ``os/arch/variant``, ``os/arch`` or ``arch``.
+
+    None where the daemon has none: what is left out, or is spelt in a way of its own, must be told.
+    """
+    wanted = _normal(platform)
     if "unknown" in wanted:
         raise unreadable(f"platform {platform!r}; expected one that has images")
-    images = [part for part in parts if text(part, "Kind") == _IMAGE]
-    exact = [part for part in images if _platform(part) == wanted]
-    near = [part for part in images if wanted in _shorter(_platform(part))]
-    found = exact or near
-    return found[0] if len({_platform(part) for part in found}) == 1 else None
+    images = [(_normal(_platform(part)), part) for part in parts if text(part, "Kind") == _IMAGE]
+    exact = [each for each in images if each[0] == wanted]
+    found = exact or [each for each in images if wanted in _shorter(each[0])]
+    names = wanted, *(name for name, _ in images)
+    clear = all(map(_SPELT.fullmatch, names[1:] if found else names))
+    if not clear or len({_platform(part) for _, part in found}) > 1:
+        problem = f"platform {platform!r}; expected one image of {', '.join(names[1:])}"
+        raise unreadable(problem)
+    return found[0][1] if found else None
+
+
+def _normal(platform: str) -> str:
+    """Return the one name of a platform of which the daemon takes several for the same."""
+    system, slash, rest = platform.lower().partition("/")
+    if not slash:
+        return _CALLED.get(system, system)
+    name, _, variant = rest.partition("/")
+    if variant:
+        variant = variant.removesuffix(".0")
+        rest = f"{name}/{'v' if variant.isdecimal() else ''}{variant}"
+    rest = _CALLED.get(rest, rest)
+    return f"{system}/{_IMPLIED.get(rest, rest)}"
 
 
 def _shorter(platform: str) -> tuple[str, ...]:
@@ -81,8 +119,8 @@ def _platform(part: Document) -> str:
     found = table(table(part, "Descriptor"), "platform") or table(
         table(part, "ImageData"), "Platform"
     )
-    names = (text(found, name) for name in ("os", "architecture", "variant"))
-    return "/".join(filter(None, names))
+    names = (text(found, name) for name in ("architecture", "variant"))
+    return "/".join(filter(None, (text(found, "os") or "linux", *names)))
 
 
 def _shown(image: Document) -> Document | None:

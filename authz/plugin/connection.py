@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._calls: deque[Call] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._deaf = self._broken = self._full = self._held = False
+        self._deaf = self._broken = self._full = self._held = self._going = False
         self._begin()
         self._begun = False
         self.waiting: asyncio.Future[Any] | None = None
@@ -229,8 +229,14 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what can be answered; read no further while calls wait, so that they are few."""
-        while self._calls and not self.busy and not self._full:
-            self._take(self._calls.popleft())
+        if self._going:  # what is answered at once comes back here
+            return
+        self._going = True
+        try:
+            while self._calls and not self.busy and not self._full:
+                self._take(self._calls.popleft())
+        finally:
+            self._going = False
         holds = bool(self._calls)
         transport = self._transport
         if holds is not self._held and transport is not None and not transport.is_closing():
@@ -332,7 +338,7 @@ class Connection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Be forgotten once nobody is there and nothing is under way."""
-        if self._transport is None and not self.busy:
+        if self._transport is None and not self.busy and not self._calls:
             self._end()
             self._door.leave(self)
 

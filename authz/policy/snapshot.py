@@ -51,6 +51,11 @@ class Snapshot:
         """The digest of the bundle."""
         return self.bundle.digest
 
+    @property
+    def asked(self) -> frozenset[str]:
+        """The keys of the context that rows ask for."""
+        return self.engine.asked
+
     def parts(self) -> list[object]:
         """Return what it is made of, for whoever lets go of it in slices."""
         return [*self.bundle.rows, *self.bundle.links, *self.engine.parts()]
@@ -86,6 +91,11 @@ class ModelSnapshot(Snapshot):
     """A bundle that brings its own model. Its rows are in ``brought``, and none in ``engine``."""
 
     brought: ModelEngine = field(kw_only=True)
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """The keys of the context that rows or the matcher ask for."""
+        return self.brought.asked
 
     def parts(self) -> list[object]:
         """Return what it is made of, for whoever lets go of it in slices."""

@@ -142,9 +142,11 @@ class ClientConnection(asyncio.Protocol):
         except RefusedError:
             return  # the names of an account could not be looked up just now
         verdict = await self._services.still(standing, evidence)
+        if standing is not self._standing:
+            return  # something else is asked by now, and maybe by somebody else
         if verdict is None and self._sifting is not None:
             self._sifting.renew(evidence)
-        if verdict is not None and standing is self._standing:
+        if verdict is not None:
             log.info("stream.cut", request=self._request, by=verdict.id, reason=verdict.reason)
             self._cut(End.CUT)
 

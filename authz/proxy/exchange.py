@@ -31,7 +31,7 @@ from authz.proxy.commands import (
     Tunnel,
 )
 from authz.proxy.familiar import Asked, read_request
-from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Piece, chunk
+from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, chunk
 from authz.proxy.head import Cutter, FramingError, Head
 from authz.proxy.held import Held
 from authz.proxy.outcome import End, Flow
@@ -71,7 +71,7 @@ class Exchange:
         self._head: Head | None = None
         self._plan = _NO_PLAN
         self._body: Body | None = None
-        self._kept: list[Piece] = []
+        self._kept = bytearray()
         self._size = 0
         self._reply: Reply | Held | None = None
         self._broken = False
@@ -297,8 +297,9 @@ class Exchange:
             return []
         pieces, rest = self._body.feed(self._cutter.rest())
         self._cutter.add(rest)
-        self._kept += pieces
-        self._size += sum(map(len, pieces))
+        for piece in pieces:  # a chunk of one byte must not be kept as more than that
+            self._size += len(piece)
+            self._kept += piece
         if self._size and not self._plan.reads:
             raise FramingError("request asks for an upgrade and has a body that streams")
         if self._size > self._max_body:
@@ -308,11 +309,11 @@ class Exchange:
         if not self._plan.reads and self._head:
             # Node announces chunks with each switch, and then sends none (seen with dockerode).
             self._head, self._body = replace(self._head, chunked=False), None
-        return self._judge(b"".join(self._kept), BodyState.COMPLETE)
+        return self._judge(bytes(self._kept), BodyState.COMPLETE)
 
     def _judge(self, body: bytes, state: BodyState) -> list[Command]:
         self.phase = Phase.VERDICT
-        self._kept = []
+        self._kept = bytearray()
         self._broken = state is BodyState.TOO_LARGE
         return [Judge(self._head, body, state)]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
@@ -32,6 +33,9 @@ LONGEST_EVENT: Final = 256 * 1024
 MOST_HELD: Final = 32 * 1024 * 1024
 """Bytes of all answers that are held back at once, until their clients have taken them."""
 
+MOST_OF_ONE: Final = MOST_HELD // 2
+"""The same for one caller, who may take his time to read."""
+
 _CHOOSING = frozenset({"accept", "accept-encoding"})
 """Headers by which a client could have the daemon write in a form that is not read here."""
 
@@ -43,10 +47,23 @@ Groups = Sequence[Sequence[Sighting]]
 
 
 class Room:
-    """How much is held back by everybody together."""
+    """How much is held back by everybody together, and by each caller."""
 
-    def __init__(self, most: int = MOST_HELD) -> None:
+    def __init__(self, most: int = MOST_HELD, most_of_one: int = MOST_OF_ONE) -> None:
         self.left = most
+        self._most_of_one = most_of_one
+        self._held: Counter[str] = Counter()
+
+    def has(self, size: int, caller: str) -> bool:
+        """Say whether a caller may hold so much more."""
+        return size <= min(self.left, self._most_of_one - self._held[caller])
+
+    def take(self, size: int, caller: str) -> None:
+        """Take note that he holds so much more, or less."""
+        self.left -= size
+        self._held[caller] += size
+        if not self._held[caller]:
+            del self._held[caller]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,15 +84,21 @@ class Sieve:
     """
 
     def __init__(
-        self, operation: str, room: Room, limit: int | None = None, *, shows_all: bool = False
+        self,
+        operation: str,
+        room: Room,
+        limit: int | None = None,
+        *,
+        shows_all: bool = False,
+        caller: str = "",
     ) -> None:
         self.streams = operation == EVENTS
         self.entries = self.hidden = 0
-        self._room = room
+        self._room, self._caller = room, caller
         self._limit = limit
         self._shows_all = shows_all
         self._taken = 0
-        self._given_up = False
+        self._given_up = self._overlong = False
         self._held = bytearray()
         self._shape = LISTINGS[operation] if not self.streams else NO_LIST
         self._splitter = Splitter(self._shape)
@@ -85,11 +108,21 @@ class Sieve:
         self._fresh = True
 
     def add(self, data: bytes) -> None:
-        """Hold a piece of the body."""
+        """Hold a piece of the body.
+
+        An event that is too long is left out: it can be so by the labels of others.
+        """
+        if self._overlong:
+            end = data.find(b"\n") + 1
+            data, self._overlong = data[end:] if end else b"", not end
         self._take(len(data))
         self._held += data
-        if self.streams and len(self._held) - self._held.rfind(b"\n") > LONGEST_EVENT:
-            raise FramingError(f"an event is longer than {LONGEST_EVENT} bytes")
+        begun = self._held.rfind(b"\n") + 1
+        if self.streams and len(self._held) - begun > LONGEST_EVENT:
+            del self._held[begun:]
+            self._overlong = True
+            self.entries += 1
+            self.hidden += 1
 
     def batch(self, *, whole: bool) -> Batch | None:
         """Return what can be judged now; ``whole`` says that nothing more comes."""
@@ -122,14 +155,14 @@ class Sieve:
     def _take(self, size: int) -> None:
         if self._given_up:
             return
-        if size > self._room.left:
+        if size and not self._room.has(size, self._caller):
             raise FramingError("too many long lists are being filtered just now")
-        self._room.left -= size
+        self._room.take(size, self._caller)
         self._taken += size
 
     def _hold(self, size: int) -> None:
         """Hold as much as this from here on, and no more."""
-        self._room.left += self._taken
+        self._room.take(-self._taken, self._caller)
         self._taken = 0
         self._take(size)
 

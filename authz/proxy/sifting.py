@@ -61,13 +61,15 @@ class Sifting:
         return exchange.sifted(batch, [sight is Sight.SHOWN for sight in sights])
 
     def renew(self, evidence: Evidence) -> None:
-        """Go by newer proofs. Those that do not hold end the stream elsewhere."""
+        """Go by newer proofs of the same caller. What else they are ends the stream elsewhere."""
         view, entrance = self.view, self.entrance
-        raw = replace(view.standing.raw, evidence=evidence)
+        raw, began = replace(view.standing.raw, evidence=evidence), view.standing.identity
         try:
-            view.identity = gate.authenticate(raw, entrance.methods, entrance.tenant)
+            found = gate.authenticate(raw, entrance.methods, entrance.tenant)
         except RefusedError:
             return
+        if (found.subject, found.tenant) == (began.subject, began.tenant):
+            view.identity = found
 
 
 def sifting(
@@ -85,5 +87,6 @@ def sifting(
         return None
     view = runner.view(standing, entrance)
     whole, limit = wanted_whole(forward, operation)
-    sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all)
+    caller = f"{view.identity.subject} {view.identity.tenant}"
+    sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all, caller=caller)
     return Sifting(whole, sieve, view, entrance, shared.turns)

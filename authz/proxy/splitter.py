@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -16,13 +17,22 @@ from authz.facts.listings import Place, Shape
 from authz.proxy.head import FramingError
 
 LONGEST_ENTRY: Final = 4 * 1024 * 1024
-"""Characters of an entry, or of anything else that is read at once. Twice as many are too long."""
+"""Characters of an entry, or of anything else that is read at once. Twice as many are too long.
+
+Such an entry is passed over: it can be so long by the labels of others.
+"""
 
 OPENING: Final = "["
 """The part that a list begins with; no other part is so."""
 
 _SPACE: Final = " \t\r\n"
 _NO_JSON: Final = "it is no JSON"
+_IN_TEXT: Final = re.compile(r'["\\]')
+_OUTSIDE: Final = re.compile(r'["{}\[\]]')
+
+
+class _TooLongError(FramingError):
+    """A value is longer than anybody reads at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +126,35 @@ class Splitter:
         self._parts.append(closing)
 
     def _entry(self, place: Place) -> _Steps:
-        text, value = yield from self._whole()
+        try:
+            text, value = yield from self._whole()
+        except _TooLongError:
+            if self._text[self._at] not in "{[":
+                raise
+            yield from self._pass_over()
+            text, value = "null", None
         self._parts.append(Entry(place, text, value))
+
+    def _pass_over(self) -> _Steps:
+        """Go to the end of an object or a list without reading it; nothing of it is kept."""
+        depth, in_text = 0, False
+        while True:
+            found = (_IN_TEXT if in_text else _OUTSIDE).search(self._text, self._at)
+            if found is None:
+                self._at = len(self._text)
+                yield from self._more()
+                continue
+            self._at = found.end()
+            if found[0] == "\\":
+                while self._at == len(self._text):
+                    yield from self._more()
+                self._at += 1
+            elif found[0] == '"':
+                in_text = not in_text
+            else:
+                depth += 1 if found[0] in "{[" else -1
+            if not depth:
+                return
 
     def _member(self, place: Place) -> _Steps:
         """Read a member of an object; lists and objects that nobody judges are left out."""
@@ -155,8 +192,9 @@ class Splitter:
                 if self._ended or isinstance(error, RecursionError):
                     raise FramingError(_NO_JSON) from None
             else:
-                # A number may go on.
-                if self._ended or end < len(self._text) or isinstance(value, (dict, list, str)):
+                # A number may go on, and so may half of one: "1." reads as 1.
+                behind = self._text[end : end + 1] or "."
+                if self._ended or behind not in ".eE" or isinstance(value, (dict, list, str)):
                     text = self._text[self._at : end]
                     self._at = end
                     return text, value
@@ -169,5 +207,5 @@ class Splitter:
         if self._ended:
             raise FramingError(_NO_JSON)
         if len(self._text) - self._at > 2 * LONGEST_ENTRY:
-            raise FramingError(f"an entry is longer than {LONGEST_ENTRY} characters")
+            raise _TooLongError(f"an entry is longer than {LONGEST_ENTRY} characters")
         yield

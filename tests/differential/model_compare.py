@@ -7,6 +7,7 @@ all is known an allow row counts only where it writes it out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _counts(world: ModelWorld, row: str, named: str) -> bool:
     """Say whether a row speaks of a fact that an allow row has to write out."""
     columns = world.bundle.brought.model.columns
     denies = "eft" in columns and _cells(row, len(columns))[columns.index("eft")] == "deny"
-    return denies or named in row
+    return denies or re.search(rf"(?<![\w.-]){re.escape(named)}", row) is not None
 
 
 def _cells(row: str, count: int) -> list[str]:

@@ -230,10 +230,17 @@ def test_beside_a_hostconfig_nothing_moves_but_a_weight_without_another():
     )
 
 
-def test_nothing_moves_beside_what_is_not_known():
+@pytest.mark.parametrize(
+    "old",
+    [
+        {"Dns": ["192.0.2.1"], "Foo": 1},
+        {"BlkioWeightDevice": [{"Path": "/dev/sda", "Foo": 1}]},
+    ],
+)
+def test_nothing_moves_beside_what_is_not_known(old):
     """Where a policy admits that, the daemon gets the document as it came."""
-    with pytest.raises(RefusedError, match="Dns is a list; only old daemons") as refusal:
-        rewritten({"Image": "a", "Dns": ["192.0.2.1"], "Foo": 1})
+    with pytest.raises(RefusedError, match=f"{next(iter(old))} is a list; only old") as refusal:
+        rewritten({"Image": "a", **old})
 
     assert refusal.value.reason is Reason.LEGACY_FORM
 

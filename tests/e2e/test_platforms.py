@@ -63,9 +63,10 @@ def test_the_image_for_this_host_is_what_is_judged(daemon, image, platform):
     assert found["Config"]["User"] == "1000"
 
 
-def test_another_platform_has_another_user(daemon):
-    """Which this policy does not allow."""
-    status, said = create(daemon, "both", "linux/386")
+@pytest.mark.parametrize("platform", ["linux/386", "linux/i386", "i386"])
+def test_another_platform_has_another_user(daemon, platform):
+    """Which this policy does not allow, whatever the platform is called."""
+    status, said = create(daemon, "both", platform)
 
     assert status == 403
     assert "user:root" in said["message"]

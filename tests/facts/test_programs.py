@@ -124,3 +124,9 @@ def test_no_argument_is_left_of_a_command():
     assert reduced(body) == {"Cmd": ["other"], "Entrypoint": ["exec"]}
     assert reduced({"Cmd": [], "Entrypoint": None}) == {"Cmd": []}
     assert reduced({}) == {}
+
+
+@pytest.mark.parametrize(("scripts", "server"), [(4, ["cmd:sshd"]), (5, [])])
+def test_only_so_many_scripts_are_looked_at(scripts, server):
+    """A body full of them would take a tenth of a second, whoever sends it."""
+    assert words(exec_program(['true; exec "$@"'] * scripts + ["sshd"])) == server

@@ -99,20 +99,80 @@ def test_a_container_of_another_platform_has_the_user_of_that_image():
         ("linux/arm/v6", "linux/arm/v6"),
         ("linux/amd64", "linux/amd64"),
         ("windows/amd64", "windows/amd64"),
-        ("linux/arm", None),
+        ("linux/arm", "linux/arm/v7"),
         ("linux/s390x", None),
         ("amd64", "linux/amd64"),
-        ("linux", None),
+        # Other names of the same: containerd platforms/database.go
+        ("linux/x86_64", "linux/amd64"),
+        ("x86-64", "linux/amd64"),
+        ("linux/amd64/v1", "linux/amd64"),
+        ("linux/armhf", "linux/arm/v7"),
+        ("armel", "linux/arm/v6"),
+        ("linux/arm/7", "linux/arm/v7"),
+        ("linux/arm/6", "linux/arm/v6"),
+        ("linux/arm64/v8", "linux/arm64"),
+        ("linux/aarch64", "linux/arm64"),
+        ("linux/arm64/8.0", "linux/arm64"),
+        ("linux/arm64/v9", None),
     ],
 )
 def test_a_platform_is_found_where_it_can_mean_one_image_only(platform, key):
-    """The daemon fills in what is left out by rules that change; what fits two is not known."""
+    """The daemon takes several names for the same, and so must whoever judges its image."""
     windows = {"os": "windows", "architecture": "amd64"}
-    parts = [a_part(each) for each in (AMD, ARM6, ARM7, windows)]
+    arm64 = {"os": "linux", "architecture": "arm64"}
+    parts = [a_part(each) for each in (AMD, ARM6, ARM7, arm64, windows)]
     known = a_known(image={"nginx": an_index(*parts)})
 
     assert image_settings("nginx", platform, known) is None
     assert [each.key for each in known.pending] == ([f"{key} nginx"] if key else [])
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        *("linux", "arm", "s390x", "linux(1)/amd64", "linux+x/amd64", "/amd64", "linux/arm/v7/x"),
+        *("a b", "linux/x86_64/v3", "linux/aarch64/v8", "linux/"),
+    ],
+)
+def test_what_the_daemon_may_take_for_any_of_them_is_refused(platform):
+    """It fills in what is left out by rules that differ by host; and what it cannot read, too."""
+    known = a_known(image={"nginx": an_index(*map(a_part, (AMD, ARM6, ARM7)))})
+
+    with pytest.raises(RefusedError, match="expected one image of linux/amd64, linux/arm/v6"):
+        image_settings("nginx", platform, known)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [{**AMD, "variant": "v1"}],
+        [{**AMD, "architecture": "x86_64"}],
+        [{**AMD, "architecture": "x86_64", "variant": "v3"}],
+        [{**AMD, "os": "linux(1)"}],
+    ],
+)
+def test_an_index_with_two_names_for_one_platform_is_refused(others):
+    """Which of the two is taken depends on the engine."""
+    known = a_known(image={"nginx": an_index(*map(a_part, (AMD, *others)))})
+
+    with pytest.raises(RefusedError, match="expected one image of linux/amd64, "):
+        image_settings("nginx", "linux/amd64", known)
+
+
+def test_the_image_is_asked_about_as_the_create_asks_for_it():
+    """Not by a name of the index that only reads as the same."""
+    known = a_known(image={"nginx": an_index(a_part({"os": "Linux", "architecture": "AArch64"}))})
+
+    assert image_settings("nginx", "linux/arm64", known) is None
+    assert [each.key for each in known.pending] == ["linux/arm64 nginx"]
+
+
+def test_an_image_that_does_not_say_its_system_is_of_linux():
+    """So the daemon takes it."""
+    known = a_known(image={"nginx": an_index(a_part(AMD), a_part({"architecture": "386"}))})
+
+    assert image_settings("nginx", "linux/386", known) is None
+    assert [each.key for each in known.pending] == ["linux/386 nginx"]
 
 
 def test_the_very_platform_comes_before_its_variants():

@@ -43,6 +43,17 @@ class Transport:
         self.did.append("resume")
 
 
+class Ready:
+    """An answer that may leave at once, as when nobody else is there."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def then(self, take):
+        """Hand it over."""
+        take(self.answer)
+
+
 class Room:
     """A door that answers with the path, at once or when ``go`` is set."""
 
@@ -75,6 +86,8 @@ class Room:
             return self.quick(call)
         if call.path == "/broken":
             raise ZeroDivisionError
+        if call.path == "/held":
+            return Ready(answer(call.path.encode()))
         return answer(call.path.encode(), last=call.path == "/last")
 
     async def later(self, call):
@@ -122,6 +135,29 @@ def call(path, document=b"{}", *, head=""):
 def bodies(transport):
     """Return the documents of the answers that were written."""
     return [part.partition(b"\r\n\r\n")[2] for part in transport.written.split(b"HTTP/1.1 ")[1:]]
+
+
+async def test_many_calls_in_one_piece_are_answered_one_after_the_other(line):
+    """Not one within the other, which only goes so deep."""
+    connection, transport, _ = line
+    connection.data_received(call("/held") * 1000)
+
+    assert bodies(transport) == [b"/held"] * 1000
+
+
+async def test_who_went_away_is_left_behind_his_last_call(line):
+    """Each of them is on the record; nobody is forgotten before."""
+    connection, _, room = line
+    connection.data_received(call("/slow") + call("/held") * 3)
+    left = []
+    room.leave = lambda _connection: left.append(len(room.calls))
+    connection.connection_lost(None)
+    room.go.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+    assert len(room.calls) == 4
+    assert set(left) == {4}
 
 
 async def test_a_call_is_answered_before_this_returns(line):

@@ -1,5 +1,7 @@
 """Scripts of what clients and daemons send, and what comes out on both sides."""
 
+import tracemalloc
+
 import pytest
 
 from authz.docker.forward import Forward, Plan
@@ -13,7 +15,7 @@ from authz.proxy.commands import (
     Release,
     Tunnel,
 )
-from authz.proxy.exchange import MOST_WAITING, Phase
+from authz.proxy.exchange import MOST_WAITING, Exchange, Phase
 from authz.wire.raw import BodyState
 from tests.proxy.playbook import MAX_BODY, Play
 
@@ -298,6 +300,22 @@ def test_a_body_above_the_limit_is_not_read():
         assert play.judged[0].state is BodyState.TOO_LARGE
         assert play.others == [Close(linger=True)]
         assert play.daemon == b""
+
+
+def test_a_document_in_many_chunks_takes_no_more_room_than_its_bytes():
+    """Else a connection costs fifty megabytes before anybody has proved who it is."""
+    play = Play(exchange=Exchange(100_000))
+    play.send(START + b"Transfer-Encoding: chunked\r\n\r\n")
+    tracemalloc.start()
+    for _ in range(20):
+        play.send(b"1\r\n \r\n" * 2500)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert not play.judged
+    assert kept < 500_000
+    play.send(b"2\r\n{}\r\n0\r\n\r\n")
+    assert play.judged[0].body == b" " * 50_000 + b"{}"
 
 
 def test_a_chunked_document_is_judged_and_measured():

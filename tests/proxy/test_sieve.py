@@ -171,6 +171,20 @@ def test_there_is_room_for_so_much():
     assert room.left == 87
 
 
+def test_nobody_takes_all_the_room():
+    """Who does not read what he asked for holds it for as long as he likes."""
+    room = Room(100, 60)
+    mine = [Sieve("ImageList", room, caller="ann") for _ in range(2)]
+    mine[0].add(b"[" + b" " * 49)
+    with pytest.raises(FramingError, match="too many long lists"):
+        mine[1].add(b"[" + b" " * 10)
+    Sieve("ImageList", room, caller="ben").add(b"[" + b" " * 49)
+    assert room.left == 0
+    mine[0].let_go()
+    mine[1].add(b"[" + b" " * 10)
+    assert room.left == 39
+
+
 def test_what_was_given_up_takes_no_room_again():
     """The client went while entries were judged."""
     room = Room(1000)
@@ -235,13 +249,23 @@ def test_the_last_event_may_have_no_end():
     assert one.batch(whole=True) is None
 
 
-def test_an_event_can_be_too_long(monkeypatch):
-    """What is longer is none."""
+@pytest.mark.parametrize("pieces", [1, 7, 1000])
+def test_an_event_that_is_too_long_is_left_out(pieces, monkeypatch):
+    """It can be so by the labels of others, and must not end the streams of everybody."""
     monkeypatch.setattr(sieve, "LONGEST_EVENT", 100)
-    one = a_sieve("SystemEvents")
-    one.add(b"x" * 90 + b"\n" + b"x" * 90)
-    with pytest.raises(FramingError, match="an event is longer"):
-        one.add(b"x" * 20)
+    room = Room(2000)
+    one = Sieve("SystemEvents", room)
+    text = an_event("a") + b'{"' + b"x" * 300 + b'"}\n' + an_event("b")
+    size = -(-len(text) // pieces)
+    found = []
+    for at in range(0, len(text), size):
+        one.add(text[at : at + size])
+        if batch := one.batch(whole=False):
+            found += keys(batch)
+            one.passed(batch, [True] * len(batch.groups))
+
+    assert [each for each in found if each] == [["a"], ["b"]]
+    assert (one.entries, room.left) == (3, 2000)
 
 
 # --- what the daemon is asked --------------------------------------------------------------------

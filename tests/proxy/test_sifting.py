@@ -312,7 +312,7 @@ def a_sifting(stage, methods=(anonymous,)):
 
 async def test_a_stream_goes_by_the_proofs_of_now(tmp_path):
     """Groups change while it lasts; proofs that fail change nothing here."""
-    now = [Identity("user:ann", ("group:os/dev",), proof=Proof.PEER)]
+    now = [Identity("user:anonymous", ("group:os/dev",), proof=Proof.PEER)]
 
     def proved(evidence):
         del evidence
@@ -324,7 +324,7 @@ async def test_a_stream_goes_by_the_proofs_of_now(tmp_path):
         await asyncio.sleep(0)
         raw = RawRequest("GET", "/events", door=Door.PROXY)
         found = await a_sifting(stage, (proved,))(raw)
-        assert found.view.identity.subject == "user:anonymous"
+        assert found.view.identity.groups == ()
         found.renew(Evidence())
         assert found.view.identity == now[0]
         now.clear()
@@ -357,6 +357,64 @@ async def test_a_change_of_groups_counts_for_the_next_event(tmp_path):
         go[1].set()
         assert b'"c2"' not in await reader.readuntil(b'user:ann"}}}\n\r\n')
         writer.close()
+
+
+async def test_what_was_asked_for_meanwhile_is_seen_by_who_asked(tmp_path):
+    """Another caller on the same connection, while the proofs of the one before were looked at."""
+    ann, ben = (Identity(f"user:{name}", proof=Proof.JWT) for name in ("ann", "ben"))
+    rows = "p, *, *, *, on:host|on:list, *, allow\np, *, *, container.inspect, on:own, *, allow\n"
+    go, begun, held = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def made(daemon):
+        async def script(reader, writer):
+            await daemon.head(reader)
+            writer.write(answer_of([]))
+            await daemon.head(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await go.wait()
+            events = [
+                an_event("container", key, **{"dockgate.owner": f"user:{key}"}) for key in who
+            ]
+            writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (sum(map(len, events)), b"".join(events)))
+
+        return script
+
+    who = ("ann", "ben")
+    methods = (lambda evidence: ann if evidence.bearer == "ann" else ben,)
+    async with a_stage(tmp_path, made, filters=True, rows=rows, methods=methods) as stage:
+
+        async def still(_standing, _evidence):
+            begun.set()
+            await held.wait()
+
+        stage.server._services = replace(stage.server._services, still=still)
+        reader, writer = await stage.connect()
+        writer.write((ASK % b"").replace(b"Host", b"Authorization: Bearer ann\r\nHost"))
+        await reader.readuntil(b"]\n")
+        (connection,) = stage.server._connections
+        checking = asyncio.create_task(connection.check())
+        await begun.wait()
+        writer.write(EVENTS.replace(b"Host", b"Authorization: Bearer ben\r\nHost"))
+        await reader.readuntil(b"\r\n\r\n")
+        held.set()
+        await checking
+        go.set()
+        told = await reader.readuntil(b"0\r\n\r\n")
+        writer.close()
+
+    assert b"user:ben" in told
+    assert b"user:ann" not in told
+
+
+async def test_nobody_looks_on_in_the_place_of_another(tmp_path):
+    """Proofs that name somebody else end the stream elsewhere."""
+    ben = Identity("user:ben", proof=Proof.JWT)
+    async with filtering(tmp_path) as stage:
+        await asyncio.sleep(0)
+        raw = RawRequest("GET", "/events", door=Door.PROXY)
+        found = await a_sifting(stage, (lambda _evidence: ben,))(raw)
+        found.renew(Evidence())
+        assert found.view.identity.subject == "user:anonymous"
 
 
 @pytest.mark.parametrize("target", ["/info", "/containers/x/json"])

@@ -111,9 +111,9 @@ def test_lists_of_nobody_can_be_kept():
 
 def test_a_number_may_go_on():
     """At the end of a piece it is not read yet."""
-    parts = split(LIST, b"[1", b"2", b"]")
+    parts = split(LIST, b"[1", b"2", b",1.", b"5,2e", b"1,2e+", b"1]")
 
-    assert [part.value for part in parts if isinstance(part, Entry)] == [12]
+    assert [part.value for part in parts if isinstance(part, Entry)] == [12, 1.5, 20.0, 20.0]
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,35 @@ def test_an_entry_can_be_too_long(monkeypatch):
     assert one.waiting == 91
     with pytest.raises(FramingError, match="an entry is longer than 50 characters"):
         one.feed(b"x" * 20, last=False)
+
+
+@pytest.mark.parametrize("size", [1, 3, 50, 10_000])
+def test_an_object_that_is_too_long_is_passed_over(size, monkeypatch):
+    """It can be so by the labels of others, and must not take the list away from everybody."""
+    monkeypatch.setattr(splitter, "LONGEST_ENTRY", 50)
+    long = {"Labels": {"a\\": 'x"]}{[' * 30, 'b"': ["y", {"z": "\\" * 30}]}}
+    body = json.dumps([{"Id": "a"}, long, {"Id": "b"}]).encode()
+    one = Splitter(LIST)
+    parts, waiting = [], 0
+    for at in range(0, len(body), size):
+        parts += one.feed(body[at : at + size], last=False)
+        waiting = max(waiting, one.waiting)
+    parts += one.feed(b"", last=True)
+
+    assert one.done
+    if size < 100:
+        assert waiting <= 100 + size
+        assert joined(parts) == [{"Id": "a"}, None, {"Id": "b"}]
+
+
+def test_half_of_an_object_that_is_too_long_is_no_json(monkeypatch):
+    """Its end does not come."""
+    monkeypatch.setattr(splitter, "LONGEST_ENTRY", 50)
+    one = Splitter(LIST)
+    one.feed(b'[{"a":"' + b"x" * 120, last=False)
+    one.feed(b"x" * 120, last=False)
+    with pytest.raises(FramingError, match="it is no JSON"):
+        one.feed(b"x\\", last=True)
 
 
 def test_half_of_a_long_entry_is_not_read_over_and_over():

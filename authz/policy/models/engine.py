@@ -8,6 +8,7 @@ the index leaves open is asked row by row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -18,7 +19,7 @@ from authz.facts.facts import Fact, Facts
 from authz.policy.caller import Caller
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.models.conf import Effect, Model
-from authz.policy.models.expression import Expression
+from authz.policy.models.expression import Expression, keys
 from authz.policy.models.predicate import (
     Asked,
     Place,
@@ -33,6 +34,11 @@ from authz.policy.roles import closure
 
 PLANS: Final = 512
 """Callers, each with a tenant and an action, whose rows are kept at hand."""
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+_VALUES: Final = re.compile(rf"[\w.-]+:{UNKNOWN}")
+_KINDS: Final = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(NAMED_ONLY)))}):")
+"""What an allow row must write out. It is no part of a longer kind, such as ``target.bind``."""
 
 Links = Mapping[tuple[str, str], set[str]]
 """For a domain and a member the roles; the domain is ``*`` where a role definition has none."""
@@ -59,7 +65,7 @@ class _Entry(NamedTuple):
     order: int
     rest: Predicate | None
     row: Row
-    written: str
+    told: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -99,12 +105,16 @@ class ModelEngine:
     def __init__(self, model: Model, rows: Sequence[Placed], links: Mapping[str, Links]) -> None:
         """Take rows in the order in which Casbin visits them."""
         self._effect = model.effect
+        known = rows if "ctx" in model.fields else ()
+        self.asked = frozenset(key for placed in known for key in keys(placed.left))
         self._buckets: dict[Place, _Bucket] = {}
         for order, placed in enumerate(rows):
             need = needs(placed.left)
             bucket = self._buckets.setdefault(need.place, _Bucket())
             table = bucket.exact if need.exact else bucket.prefixes
-            entry = _Entry(order, need.rest, placed.row, placed.written)
+            written = placed.written
+            told = frozenset(_VALUES.findall(written) + _KINDS.findall(written)) or _NOTHING
+            entry = _Entry(order, need.rest, placed.row, told)
             table.setdefault(need.prefix, []).append(entry)
         for bucket in self._buckets.values():
             bucket.lengths = tuple(sorted(set(map(len, bucket.prefixes))))
@@ -154,9 +164,9 @@ class ModelEngine:
         """Visit rows in order until the effect is certain, as Casbin does."""
         named = written_out(fact)
         last: Row | None = None
-        for _, rest, row, written in entries:
+        for _, rest, row, told in entries:
             gives = row.word is Word.ALLOW
-            if gives and named not in written:
+            if gives and named and named not in told:
                 continue
             try:
                 if rest is not None and not rest(asked):

@@ -73,7 +73,9 @@ def generalised(identity: Identity, fact: Fact) -> str:
 def _without_chance(fact: Fact) -> str:
     """Return the pattern for a value with anything in the place of what was made up."""
     if fact.kind in NAMED and not _IMAGE_ID.fullmatch(fact.value):
-        return "*".join(map(literal, _MADE_UP.split(fact.value)))
+        # Before the last name of an image stands whose it is: a registry, and an account there.
+        above, slash, name = fact.value.rpartition("/")
+        return literal(above) + slash + "*".join(map(literal, _MADE_UP.split(name)))
     if fact.kind == "placement":
         return _NODE.sub(lambda found: "?" * len(found[0]), literal(fact.value))
     if fact.kind == "image.id":

@@ -102,6 +102,20 @@ def test_actions_and_facts_have_groups(judged, matcher, row, people):
     assert judged("on:own", rows=rows, people=people, **written)[0] is Effect.DENY
 
 
+def test_another_kind_is_not_written_out_by_a_longer_one(judged):
+    """Whoever lets a reach into unknown binds go has not spoken of making them."""
+    m = "r.sub == p.sub && r.act == p.act && eval(p.rule)"
+    rows = (
+        "p, user:ann, image.pull, "
+        'keyMatch(r.obj, "bind:*") || r.obj == "target.bind:unknown", allow\n'
+    )
+    shape = {"p": "sub, act, rule, eft", "m": m, "rows": rows}
+
+    assert judged("bind:/x", **shape)[0] is Effect.ALLOW
+    assert judged("target.bind:unknown", **shape)[0] is Effect.ALLOW
+    assert judged("bind:unknown", **shape)[0] is Effect.DENY
+
+
 @pytest.mark.parametrize("fact", ["bind:unknown", "field.unknown:X", "body.opaque:build"])
 def test_what_is_not_known_has_to_be_written_out(judged, fact):
     """A pattern gives nothing that nobody could tell; it does take it away."""

@@ -48,6 +48,8 @@ def test_a_value_of_alice(fact, pattern):
         ("volume:ci-1a2b3c4d5e6f7a8b-data", "ci-*-data"),
         ("build.net:test_1a2b3c4d5e6f7a8b", "test_*"),
         ("image.name:docker.io/library/test.1a2b3c4d5e6f7a8b", "docker.io/library/test.*"),
+        ("image:docker.io/ci-1a2b3c4d5e6f/app-1a2b3c4d5e6f", "docker.io/ci-1a2b3c4d5e6f/app-*"),
+        ("image:ci-1a2b3c4d5e6f.example/app", "ci-1a2b3c4d5e6f.example/app"),
         ("secret:ab*_1a2b3c4d5e6f7a8b", "ab?_*"),
         ("volume:alice_1a2b3c4d5e6f7a8b", "{name}_*"),
         ("net:1a2b3c4d5e6f7a8b", "1a2b3c4d5e6f7a8b"),
