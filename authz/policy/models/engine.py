@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from authz.facts.facts import Fact, Facts
 from authz.policy.caller import Caller
+from authz.policy.comparison import UNKNOWN
 from authz.policy.decision import Outcome, Row, Word
 from authz.policy.models.conf import Effect, Model
 from authz.policy.models.expression import Expression, keys
@@ -29,7 +30,7 @@ from authz.policy.models.predicate import (
     linked,
     needs,
 )
-from authz.policy.pattern import written_out
+from authz.policy.pattern import NAMED_ONLY, written_out
 from authz.policy.roles import closure
 
 PLANS: Final = 512
