@@ -145,7 +145,7 @@ def looked_up_too_early() -> AbstractContextManager[object]:
 
 def anything_is_known() -> AbstractContextManager[object]:
     """Let a pattern allow what could not be known."""
-    return patch.object(engine, "_named", lambda _fact: "")
+    return patch.object(engine, "written_out", lambda _fact: "")
 
 
 def no_negation() -> AbstractContextManager[object]:
