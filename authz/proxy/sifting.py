@@ -17,6 +17,7 @@ from authz.facts.listings import EVENTS, LISTINGS
 from authz.proxy.commands import Command
 from authz.proxy.exchange import Exchange
 from authz.proxy.sieve import Batch, Room, Sieve, wanted_whole
+from authz.proxy.turns import Turns
 from authz.runner import Entrance, Runner
 from authz.views import Sight, View
 from authz.wire.evidence import Evidence
@@ -25,7 +26,8 @@ TIME_LIMIT: Final = 10.0
 """Seconds for all entries of a list, or for events that came together."""
 
 MOST_AT_ONCE: Final = 8
-"""Answers whose entries are judged at once; others wait within their time."""
+MOST_OF_ONE: Final = 3
+"""Answers whose entries are judged at once, of all and of one caller; others wait in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,12 @@ class Sifters:
     """What all answers share: how much is held back, and how many are judged at once."""
 
     room: Room
-    turns: asyncio.Semaphore
+    turns: Turns
 
 
 def sifters() -> Sifters:
     """Return what one process shares."""
-    return Sifters(Room(), asyncio.Semaphore(MOST_AT_ONCE))
+    return Sifters(Room(), Turns(MOST_AT_ONCE, MOST_OF_ONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,13 @@ class Sifting:
     sieve: Sieve
     view: View
     entrance: Entrance
-    turns: asyncio.Semaphore
+    turns: Turns
+    caller: str
 
     async def sift(self, batch: Batch, exchange: Exchange) -> list[Command]:
         """Judge a batch, and return what the exchange says to that."""
         try:
-            async with asyncio.timeout(TIME_LIMIT), self.turns:
+            async with asyncio.timeout(TIME_LIMIT), self.turns.turn(self.caller):
                 sights = await self.view.look(batch.groups)
         except TimeoutError:
             return exchange.unsifted(batch, "it took too long to tell what may be seen")
@@ -89,4 +92,4 @@ def sifting(
     whole, limit = wanted_whole(forward, operation)
     caller = f"{view.identity.subject} {view.identity.tenant}"
     sieve = Sieve(operation, shared.room, limit, shows_all=view.shows_all, caller=caller)
-    return Sifting(whole, sieve, view, entrance, shared.turns)
+    return Sifting(whole, sieve, view, entrance, shared.turns, caller)

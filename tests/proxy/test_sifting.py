@@ -242,13 +242,14 @@ async def test_what_was_taken_is_given_up_at_once(tmp_path):
 async def test_only_so_many_are_judged_at_once(tmp_path, monkeypatch):
     """Others wait for their turn."""
     monkeypatch.setattr(sifting, "TIME_LIMIT", 0.2)
+    monkeypatch.setattr(sifting, "MOST_OF_ONE", sifting.MOST_AT_ONCE)
     hanging = ScriptedLookups(hanging=frozenset({Topic.SERVICE}))
     tasks = [{"ID": "t1", "ServiceID": "s1"}]
     async with filtering(tmp_path, tasks, lookups=hanging) as stage:
         writers = [(await stage.connect())[1] for _ in range(10)]
         for writer in writers:
             writer.write((ASK % b"").replace(b"containers/json", b"tasks"))
-        await until(stage.shared.sifters.turns.locked)
+        await until(lambda: stage.shared.sifters.turns.taken)
         await until(lambda: len(stage.outcomes) == 10)
         for writer in writers:
             writer.close()
