@@ -489,7 +489,9 @@ def test_a_swarms_objects_do_the_same_by_id(daemons, certificates):
             front.docker("unix", "service", "update", "-d", "--label-add", "a=b", "api")
             labels = inspected(front, "api", "{{json .Spec.Labels}}")
             assert json.loads(labels) == {"a": "b"}
-            front.docker("unix", "node", "update", "--label-add", "c=d", node)
+            # The swarm describes its node anew meanwhile; then the version is an old one.
+            words = ("node", "update", "--label-add", "c=d", node)
+            assert wait_for(lambda: not front.docker("unix", *words, check=False).returncode, 10)
             front.docker("unix", "create", "--name", "joiner", "busybox", "true")
             front.docker("unix", "network", "connect", "wide", "joiner")
             joined = json.loads(inspected(front, "joiner", "{{json .NetworkSettings.Networks}}"))

@@ -106,8 +106,12 @@ def test_an_ordinary_service_runs(daemon, gate):
     daemon.docker("service", "scale", "--detach", "web=0")
     daemon.docker("service", "rm", "web")
     node = daemon.docker("node", "ls", "-q").stdout.strip()
-    daemon.docker("node", "update", "--label-add", "zone=a", node)
-    daemon.docker("swarm", "update", "--task-history-limit", "3")
+    # The swarm describes itself anew meanwhile; then the version is an old one.
+    for words in (
+        ("node", "update", "--label-add", "zone=a", node),
+        ("swarm", "update", "--task-history-limit", "3"),
+    ):
+        assert wait_for(lambda said=words: not daemon.docker(*said, check=False).returncode, 10)
     assert daemon.docker("node", "inspect", "self", "-f", "{{.Spec.Labels.zone}}").stdout == "a\n"
     assert gate.denied() == []
 
