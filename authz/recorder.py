@@ -17,13 +17,13 @@ from typing import Any, Protocol, TypeAlias
 
 import structlog
 
-from authz.aside import Aside
 from authz.audit.chain import Kind
 from authz.audit.ledger import Note, now, stamp
 from authz.audit.record import AuditRecord
 from authz.audit.summary import PERIOD, Summary
 from authz.errors import AuditUnavailableError
 from authz.policy.decision import Effect
+from authz.worker import Worker
 
 MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
@@ -92,7 +92,7 @@ class Recorder:
         self._turn: list[Recordable] = []
         self._notes: list[_Note] = []
         self._ends = False
-        self._aside: Aside[Errors] = Aside("audit", time_limit)
+        self._worker: Worker[Errors] = Worker("audit", time_limit)
         self._summing: asyncio.TimerHandle | None = None
         self._unrecorded = 0
         self._unrecorded_since = ""
@@ -101,7 +101,7 @@ class Recorder:
     @property
     def problem(self) -> str:
         """Why records cannot be written now; empty where they can."""
-        if not self._aside.busy:  # nothing hangs any more; the rest is for the sink to know
+        if not self._worker.busy:  # nothing hangs any more; the rest is for the sink to know
             self._problem = ""
         return self._sink.problem or self._problem
 
@@ -169,8 +169,8 @@ class Recorder:
         a write hangs, what is held back is refused and never written; else the
         file may tell of a decision that was refused, never the other way round.
         """
-        if self._aside.busy:
-            if self._aside.hangs:
+        if self._worker.busy:
+            if self._worker.hangs:
                 self._refuse("an earlier record is still being written")
             return
         turn, self._turn = self._turn, []
@@ -187,16 +187,16 @@ class Recorder:
             return
         if self._sink.quick:  # then the thread has nothing to do but to sync
             put = partial(list, put())
-        self._aside.begin(partial(_committed, self._sink, put), partial(self._done, wanted))
+        self._worker.begin(partial(_committed, self._sink, put), partial(self._done, wanted))
 
     def close(self) -> None:
         """Tell what was counted, and let go of the thread; what it has begun it finishes."""
         if self._summing is not None:
             self._summing.cancel()
         self._sum_up()
-        self._aside.wait(LAST_MOMENT)
+        self._worker.wait(LAST_MOMENT)
         self.flush()
-        self._aside.wait(LAST_MOMENT)
+        self._worker.wait(LAST_MOMENT)
 
     def _end_later(self) -> None:
         self._ends = True

@@ -1,4 +1,4 @@
-"""Work that may wait for a disk, done aside: one piece at a time, in one thread, within a time.
+"""Work that may wait for a disk, one piece at a time, in one thread, within a time.
 
 The event loop is told when it has ended, or when it is late. It knows nothing of
 what is done.
@@ -28,7 +28,7 @@ class _Job(Generic[T]):
     result: T | None = None
 
 
-class Aside(Generic[T]):
+class Worker(Generic[T]):
     """Does one thing at a time. ``time_limit`` is in seconds, for one of them."""
 
     def __init__(self, name: str, time_limit: float) -> None:

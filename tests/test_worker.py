@@ -1,26 +1,26 @@
-"""Work aside: one piece at a time, and the loop is told once how it ended."""
+"""Work in a thread: one piece at a time, and the loop is told once how it ended."""
 
 import asyncio
 import threading
 
 import pytest
 
-from authz.aside import Aside
+from authz.worker import Worker
 from tests.fakes import until
 
 
 @pytest.fixture
-async def aside():
+async def worker():
     """Return one with a short limit, and what makes its work end."""
-    one, go = Aside("work", 0.1), threading.Event()
+    one, go = Worker("work", 0.1), threading.Event()
     yield one, go
     go.set()
     one.wait(5)
 
 
-async def test_it_is_done_in_a_thread_and_told_here(aside):
+async def test_it_is_done_in_a_thread_and_told_here(worker):
     """One after the other, in the same thread."""
-    one, _ = aside
+    one, _ = worker
     told = []
     for number in range(2):
         one.begin(lambda: threading.current_thread().name, told.append)
@@ -31,9 +31,9 @@ async def test_it_is_done_in_a_thread_and_told_here(aside):
     assert told == ["work", "work"]
 
 
-async def test_what_is_late_is_told_once(aside):
+async def test_what_is_late_is_told_once(worker):
     """It keeps this busy until it has ended."""
-    one, go = aside
+    one, go = worker
     told = []
 
     one.begin(lambda: go.wait(10), told.append)
@@ -46,9 +46,9 @@ async def test_what_is_late_is_told_once(aside):
     assert told == [None]
 
 
-async def test_the_end_is_waited_for(aside):
+async def test_the_end_is_waited_for(worker):
     """Without the loop; what is told later is nothing new. It can begin again."""
-    one, go = aside
+    one, go = worker
     told = []
     one.begin(lambda: go.wait(10), told.append)
     one.wait(0.01)
@@ -66,7 +66,7 @@ async def test_the_end_is_waited_for(aside):
 
 def test_a_loop_that_has_ended_is_not_told():
     """The work is done all the same."""
-    one, done = Aside("work", 5), []
+    one, done = Worker("work", 5), []
     go = threading.Event()
 
     async def begin():
