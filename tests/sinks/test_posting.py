@@ -8,12 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import trustme
 
 from authz.sinks import posting
 from authz.sinks.posting import LONGEST_ANSWER, Endpoint, Place
 from authz.sinks.streams import Trust, context
 from tests.sinks.collector import BrokenOff, answer, collecting
+from tests.sinks.trust import both_sides
 
 
 def an_endpoint(port: int, within: float = 10) -> Endpoint:
@@ -224,16 +224,7 @@ def test_a_port_where_nobody_listens_is_an_error():
 
 def test_tls_is_verified(tmp_path: Path):
     """With our own certificate, where the other side wants one; a stranger gets nothing."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    ours = authority.issue_cert("client")
-    ours.private_key_pem.write_to_path(tmp_path / "key.pem")
-    ours.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(server)
-    server.verify_mode = ssl.CERT_REQUIRED
-    trust = Trust(tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem")
+    server, trust = both_sides(tmp_path)
     with collecting(server) as collector:
         place = Place("127.0.0.1", collector.port, "/v1/logs")
         endpoint = Endpoint(place, context(trust))

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-import trustme
 
 from authz.errors import ConfigurationError
 from authz.sinks.streams import Stream, Trust, context
+from tests.sinks.trust import both_sides
 
 
 class Listener:
@@ -127,17 +127,8 @@ def test_a_name_that_no_host_can_have_is_an_error():
 
 def test_tls_is_verified_and_closes_are_noticed(tmp_path: Path):
     """With our own certificate, where the other side wants one; a stranger gets nothing."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    ours = authority.issue_cert("client")
-    ours.private_key_pem.write_to_path(tmp_path / "key.pem")
-    ours.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(server)
-    authority.configure_trust(server)
-    server.verify_mode = ssl.CERT_REQUIRED
+    server, trust = both_sides(tmp_path)
     listener = Listener(server)
-    trust = Trust(tmp_path / "ca.pem", tmp_path / "cert.pem", tmp_path / "key.pem")
     stream = Stream("127.0.0.1", listener.port, context(trust))
     stream.send(b"secret")
     until(stream.settled)
