@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter_ns
 
-ALLOWED = b'{"Allow":true'
+ALLOWED = b'"Allow":true'
 PATIENCE = 20.0
 
 
@@ -42,7 +42,7 @@ def ask(path: Path, questions: Sequence[bytes], count: int, connections: int) ->
                 sock = socks[number]
                 answer = sock.recv(65536)
                 now = perf_counter_ns()
-                if ALLOWED not in answer:
+                if ALLOWED not in answer.replace(b" ", b""):
                     raise SystemExit(f"the benchmark expects an allow: {answer!r}")
                 taken.append((now - began[number]) / 1e3)
                 if put < count:

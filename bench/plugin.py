@@ -1,9 +1,13 @@
 """The plugin over its socket, next to a bare aiohttp plugin: ``python -m bench.plugin [--json]``.
 
-Each server is a process of its own, and its CPU time is what the kernel counts
-for all its threads. Everything is on: every fact, look-ups, a record written
-for each decision. The daemon that answers look-ups is a fake, whose work does
-not count; it does not put look-ups back to the plugin, as a real one does.
+``bare`` is an aiohttp application that reads a question and allows it, ``lean`` the
+least that aiohttp's server can do; both run on uvloop, as Dockgate does.
+``--other`` is the command of one more plugin, in which ``{folder}`` is where it
+makes its socket. Each server is a process of its own, and its CPU time is what the
+kernel counts for all its threads. They are asked in turns, so that the load of others
+falls on all alike, and figures are medians over the turns. Everything is on: every
+fact, look-ups, a record written for each decision. The daemon that answers look-ups is a
+fake, whose work does not count; it does not put look-ups back to the plugin, as a real one does.
 """
 
 from __future__ import annotations
@@ -13,14 +17,16 @@ import asyncio
 import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from bench.asking import ask
 from bench.policies import a_site
 from bench.table import document, percentile, show
 
@@ -87,16 +93,23 @@ ASKED = {
 }
 
 
+BARE, LEAN, OTHER = "bare", "lean", "other"
+AT_ONCE = (1, 4)
+"""Connections that ask at once."""
+
+
 def main() -> None:
     """Measure, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--requests", type=int, default=3_000, help="of each kind")
+    parser.add_argument("--requests", type=int, default=300, help="of each kind in a turn")
+    parser.add_argument("--turns", type=int, default=11)
     parser.add_argument("--rows", type=int, nargs="+", default=(0, 1_000, 10_000))
     parser.add_argument("--long", type=int, default=0, help="requests before memory is read")
+    parser.add_argument("--other", help="a command that serves a socket in {folder}, and allows")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = asyncio.run(_measured(Path(folder), options))
+        found = _measured(Path(folder), options)
     if options.json:
         document(found)
         return
@@ -104,17 +117,23 @@ def main() -> None:
 
 
 def _print(found: list[dict[str, object]]) -> None:
-    bare = {each["asked"]: each for each in found if each["server"] == "bare" and "asked" in each}
-    rows = []
-    for each in found:
-        if "cpu_us" not in each:
-            continue
-        yardstick = bare[each["asked"]]["cpu_us"]
-        ratio = each["cpu_us"] / yardstick if each["server"] != "bare" else None
-        keys = ("cpu_us", "p50_us", "p99_us", "p50_us_4", "p99_us_4")
-        rows.append([f"{each['server']}: {each['asked']}", *(each[k] for k in keys), ratio])
-    head = ("question", "CPU us", "p50 us", "p99 us", "p50 us, c=4", "p99 us, c=4", "times bare")
-    show("One question (CPU of the server; latency at one and at four connections)", head, rows)
+    asked = [each for each in found if "asked" in each]
+    yardsticks = {(each["server"], each["asked"]): each for each in asked}
+    costs, times = [], []
+    for each in asked:
+        name = f"{each['server']}: {each['asked']}"
+        row: list[object] = [name]
+        for many in AT_ONCE:
+            key = f"cpu_us_{many}"
+            row.append(each[key])
+            row += [each[key] / yardsticks[other, each["asked"]][key] for other in (BARE, LEAN)]
+        costs.append(row)
+        times.append([name, *(each[f"p{part}_us_{many}"] for many in AT_ONCE for part in (50, 99))])
+    each_cost = ("CPU us", "times bare", "times lean")
+    head = ("question", *(f"{name}, c={many}" for many in AT_ONCE for name in each_cost))
+    show("CPU of the server for one question, at one and at four connections", head, costs)
+    head = ("question", *(f"p{part} us, c={many}" for many in AT_ONCE for part in (50, 99)))
+    show("How long an answer takes", head, times)
     rows = [
         [each["server"], each["start_cpu_s"], each["memory_mb"]]
         for each in found
@@ -123,21 +142,75 @@ def _print(found: list[dict[str, object]]) -> None:
     show("The process", ("server", "CPU s to the first answer", "MB afterwards"), rows)
 
 
-async def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]]:
+def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]]:
     daemon = root / "daemon.sock"
     found: list[dict[str, object]] = []
-    with _started("bench.fakes", "daemon", str(daemon)):
-        await _until(daemon)
-        bare = root / "bare.sock"
-        with _started("bench.fakes", "bare", str(bare)) as process:
-            found += await _server("bare", bare, process.pid, options)
-        for rows in options.rows:
-            folder = root / str(rows)
-            config = _site(folder, rows, daemon)
-            with _started("authz", "serve", "--config", str(config)) as process:
-                name = f"dockgate, {rows} rows"
-                found += await _server(name, folder / "plugin.sock", process.pid, options)
+    with ExitStack() as servers:
+        servers.enter_context(_started("bench.fakes", "daemon", str(daemon)))
+        asyncio.run(_until(daemon))
+        doors: dict[str, tuple[Path, int]] = {}
+        for name, path, command in _commands(root, daemon, options):
+            pid = servers.enter_context(_running(command)).pid
+            doors[name] = path if path.suffix else _socket_in(path), pid
+            asyncio.run(_until(doors[name][0]))
+            ask(doors[name][0], [PING], 1, 1)
+            found.append({"server": name, "start_cpu_s": _cpu(pid)})
+        for asked, questions in ASKED.items():
+            found += _in_turns(doors, asked, questions, options)
+        for process in found[: len(doors)]:
+            path, pid = doors[str(process["server"])]
+            if options.long:
+                ask(path, ASKED["mixed"], options.long, 4)
+            process["memory_mb"] = _memory(pid)
     return found
+
+
+def _commands(
+    root: Path, daemon: Path, options: argparse.Namespace
+) -> Iterator[tuple[str, Path, list[str]]]:
+    """Give for each server its name, its socket or the folder of that, and its command."""
+    for name in (BARE, LEAN):
+        path = root / f"{name}.sock"
+        yield name, path, _python("bench.fakes", name, str(path))
+    for rows in options.rows:
+        config = _site(root / str(rows), rows, daemon)
+        command = _python("authz", "serve", "--config", str(config))
+        yield f"dockgate, {rows} rows", config.parent / "plugin.sock", command
+    if options.other:
+        folder = root / OTHER
+        folder.mkdir()
+        command = [each.format(folder=folder) for each in shlex.split(options.other)]
+        yield OTHER, folder, command
+
+
+def _in_turns(
+    doors: dict[str, tuple[Path, int]],
+    asked: str,
+    questions: list[bytes],
+    options: argparse.Namespace,
+) -> Iterator[dict[str, object]]:
+    taken: dict[tuple[str, int], list[float]] = {}
+    costs: dict[tuple[str, int], list[float]] = {}
+    for name, (path, _) in doors.items():
+        ask(path, questions, max(options.requests, len(questions)), 1)  # warms up
+        for many in AT_ONCE:
+            taken[name, many], costs[name, many] = [], []
+    for _ in range(options.turns):
+        for many in AT_ONCE:
+            for name, (path, pid) in doors.items():
+                used = _cpu(pid)
+                taken[name, many] += ask(path, questions, options.requests, many)
+                costs[name, many].append((_cpu(pid) - used) / options.requests * 1e6)
+            # Goes on where it stopped: what was asked longest ago is no longer remembered.
+            gone = options.requests % len(questions)
+            questions = questions[gone:] + questions[:gone]
+    for name in doors:
+        one: dict[str, object] = {"server": name, "asked": asked}
+        for many in AT_ONCE:
+            one[f"cpu_us_{many}"] = percentile(costs[name, many], 0.5)
+            one[f"p50_us_{many}"] = percentile(taken[name, many], 0.5)
+            one[f"p99_us_{many}"] = percentile(taken[name, many], 0.99)
+        yield one
 
 
 def _site(folder: Path, rows: int, daemon: Path) -> Path:
@@ -157,69 +230,32 @@ def _site(folder: Path, rows: int, daemon: Path) -> Path:
     return config
 
 
+def _started(module: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return _running(_python(module, *arguments))
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
 @contextmanager
-def _started(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", module, *arguments]
+def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **quiet) as process:  # noqa: S603  ourselves
+    with subprocess.Popen(command, **quiet) as process:  # noqa: S603  ourselves, or what was asked for
         try:
             yield process
         finally:
             process.terminate()
 
 
-async def _server(
-    name: str, path: Path, pid: int, options: argparse.Namespace
-) -> list[dict[str, object]]:
-    await _until(path)
-    first = await _asked(path, [PING], 1, 1)
-    process: dict[str, object] = {"server": name, "start_cpu_s": _cpu(pid), "first_us": first[0]}
-    found = [process]
-    for asked, questions in ASKED.items():
-        await _asked(path, questions, 200, 1)
-        used = _cpu(pid)
-        alone = await _asked(path, questions, options.requests, 1)
-        cost = (_cpu(pid) - used) / options.requests * 1e6
-        four = await _asked(path, questions, options.requests, 4)
-        found.append(
-            {
-                "server": name,
-                "asked": asked,
-                "cpu_us": cost,
-                "p50_us": percentile(alone, 0.5),
-                "p99_us": percentile(alone, 0.99),
-                "p50_us_4": percentile(four, 0.5),
-                "p99_us_4": percentile(four, 0.99),
-            }
-        )
-    if options.long:
-        await _asked(path, ASKED["mixed"], options.long, 4)
-    process["memory_mb"] = _memory(pid)
-    return found
-
-
-async def _asked(path: Path, questions: list[bytes], count: int, connections: int) -> list[float]:
-    """Put so many questions over so many connections; return microseconds of each."""
-    shares = [count // connections] * connections
-    taken = await asyncio.gather(*(_connection(path, questions, share) for share in shares))
-    return [each for one in taken for each in one]
-
-
-async def _connection(path: Path, questions: list[bytes], count: int) -> list[float]:
-    reader, writer = await asyncio.open_unix_connection(str(path))
-    taken = []
-    for number in range(count):
-        began = time.perf_counter_ns()
-        writer.write(questions[number % len(questions)])
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-        answer = json.loads(await reader.readexactly(length))
-        taken.append((time.perf_counter_ns() - began) / 1e3)
-        if not answer.get("Allow"):
-            raise SystemExit(f"the benchmark expects an allow: {answer}")
-    writer.close()
-    await writer.wait_closed()
-    return taken
+def _socket_in(folder: Path) -> Path:
+    """Wait for the socket that a program makes under a name of its own."""
+    ended = time.monotonic() + READY
+    while time.monotonic() < ended:
+        for found in folder.glob("*.sock"):
+            return found
+        time.sleep(0.01)
+    raise SystemExit(f"nobody made a socket in {folder}")
 
 
 async def _until(path: Path) -> None:
