@@ -192,7 +192,7 @@ class Course:
             enforced=verdict.enforced,
             identity=self.identity,
             asked=asked(self.raw, self.request, redaction, self.facts.action if self.facts else ""),
-            context=self.context,
+            context=self.context or arrival(self.raw, self.began),
             outcomes=self.decision.outcomes if self.decision else (),
             verdict=verdict.effect,
             reason=verdict.reason,
@@ -275,19 +275,26 @@ def context(prepared: Prepared, facts: Facts, now: datetime) -> dict[str, str]:
 
     ``now`` is part of it, so that a recorded decision can be judged again.
     """
-    raw, identity = prepared.raw, prepared.identity
+    identity = prepared.identity
+    said = {"user": identity.subject, "tenant": identity.tenant}
+    return {**facts.conditions, **said, **arrival(prepared.raw, now)}
+
+
+def arrival(raw: RawRequest, now: datetime) -> dict[str, str]:
+    """Return the part of it that is known of any request, whoever sent it: how it came in."""
+    evidence = raw.evidence
     known = {
-        "user": identity.subject,
-        "tenant": identity.tenant,
         "door": raw.door,
         "method": raw.method,
-        "listener": raw.evidence.listener,
+        "listener": evidence.listener,
         "now": now.isoformat(timespec="seconds"),
     }
     tls = _transport(raw)
     if tls:
         known["tls"] = tls
-    return {**facts.conditions, **known}
+    if evidence.source is not None:
+        known["source"] = evidence.source
+    return known
 
 
 def judge(

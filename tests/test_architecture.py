@@ -19,7 +19,6 @@ TESTED_ELSEWHERE = {
     "service/sections.py": "tests/service/test_config.py reads them",
     "policy/asking.py": "values without behaviour",
     "policy/decision.py": "values; tests/policy/test_combine.py decides with them",
-    "wire/evidence.py": "values without behaviour",
     "wire/raw.py": "values without behaviour",
     "identity/identity.py": "values; tests/identity/test_chain.py makes them",
 }

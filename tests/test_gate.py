@@ -64,6 +64,42 @@ def test_an_allowed_create(snapshot):
     assert record.outcomes
 
 
+@pytest.mark.parametrize(
+    ("evidence", "known"),
+    [
+        (Evidence(listener="tcp://[::]:2376", tls="server", source="10.0.0.1"), "10.0.0.1"),
+        (Evidence(source=""), ""),
+        (Evidence(), None),
+    ],
+)
+def test_where_a_caller_comes_from_is_known_or_not(evidence, known):
+    """A unix socket has no address, which is known; a plugin is not told."""
+    raw = RawRequest("GET", "/_ping", evidence=evidence, door=Door.PROXY)
+    found = gate.arrival(raw, NOW)
+
+    assert found.get("source") == known
+    assert (found["listener"], found["tls"]) == (evidence.listener, evidence.tls)
+
+
+def test_the_record_of_a_refusal_says_where_the_request_came_from():
+    """Whoever tries to get in without a proof is found by that alone."""
+    evidence = Evidence(listener="tcp://[::]:2376", tls="server", source="10.0.0.1")
+    raw = RawRequest("GET", "/_ping", evidence=evidence, door=Door.PROXY)
+    one = gate.Course("01ID", raw, NOW, Mode.ENFORCE)
+    one.refusal = RefusedError(Reason.BAD_CREDENTIAL, "no")
+
+    record = one.record(one.verdict(), 1, Redaction())
+
+    assert record.context == {
+        "door": "proxy",
+        "method": "GET",
+        "listener": "tcp://[::]:2376",
+        "now": "2027-01-02T03:04:05+00:00",
+        "tls": "server",
+        "source": "10.0.0.1",
+    }
+
+
 def test_a_denied_create(snapshot):
     """The message names the fact, the row and the record."""
     verdict = course(snapshot, b'{"Image":"nginx","HostConfig":{"Privileged":true}}').verdict()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
+from typing import Any, cast
 
 import click
 
@@ -28,6 +30,7 @@ from authz.tools.explain import Advice, Explanation, advise
 from authz.tools.explain import as_json as explanation_json
 from authz.tools.rehearse import Rehearsal, rehearse
 from authz.wire.raw import Door, RawRequest
+from authz.wire.rehearsed import PROTECTIONS, ArrivalError, rehearsed
 
 CONTENT_TYPE = "content-type"
 HELP = """Judge one written request, offline.
@@ -40,8 +43,28 @@ Questions that --given does not answer are unknown. Exits with 0 for allow, 3 fo
 refuse, 2 for a wrong call."""
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """What is written of a request beside its method and target; one member for each option."""
+
+    door: str
+    listener: str | None
+    tls: str | None
+    source: str | None
+    headers: tuple[str, ...]
+    body: str | None
+    given: Path | None
+
+
 def request_options(function: F) -> F:
-    """Add what is written of a request beside its method and target."""
+    """Add the options of :class:`How`, and hand it to the command as ``how``."""
+
+    @wraps(function)
+    def called(**options: Any) -> object:  # noqa: ANN401  whatever click made of them
+        how = How(**{each.name: options.pop(each.name) for each in fields(How)})
+        return function(how=how, **options)
+
+    found = cast("F", called)
     for option in (
         click.option(
             "--given",
@@ -57,9 +80,12 @@ def request_options(function: F) -> F:
             show_default=True,
             help="The door that the request would come in by.",
         ),
+        click.option("--listener", metavar="ADDRESS", help="The proxy's listener, as configured."),
+        click.option("--tls", type=click.Choice(PROTECTIONS), help="What protects the connection."),
+        click.option("--source", metavar="IP", help="Where it comes from; '' for a unix socket."),
     ):
-        function = option(function)
-    return function
+        found = option(found)
+    return found
 
 
 @click.command(help=HELP)
@@ -76,18 +102,14 @@ def command(  # noqa: PLR0913  one parameter for each option
     subject: str,
     groups: tuple[str, ...],
     tenant: str,
-    door: str,
-    headers: tuple[str, ...],
-    body: str | None,
-    given: Path | None,
+    how: How,
     explained: bool,
     as_json: bool,
     method: str,
     target: str,
 ) -> None:
     """Judge and print; the exit status is the verdict."""
-    request = Written(method, target, door, headers, body, given)
-    asked = (request, caller(subject, groups, tenant), reference)
+    asked = (Written(method, target, how), caller(subject, groups, tenant), reference)
     sys.exit(show(*asked, explained=explained, as_json=as_json))
 
 
@@ -97,16 +119,19 @@ class Written:
 
     method: str
     target: str
-    door: str
-    headers: tuple[str, ...]
-    body: str | None
-    given: Path | None
+    how: How
 
     def raw(self) -> RawRequest:
-        """Return what would arrive. Raises UsageError on a header or a body that is none."""
-        content = _body(self.body)
-        headers = _headers(self.headers, content)
-        return RawRequest(self.method, self.target, headers, content, door=Door(self.door))
+        """Return what would arrive. Raises UsageError on what none can be like."""
+        how = self.how
+        content = _body(how.body)
+        headers = _headers(how.headers, content)
+        door = Door(how.door)
+        try:
+            came = rehearsed(door, listener=how.listener, tls=how.tls, source=how.source)
+        except ArrivalError as error:
+            raise click.UsageError(f"--{error.message}") from None
+        return RawRequest(self.method, self.target, headers, content, evidence=came, door=door)
 
 
 def show(
@@ -115,7 +140,7 @@ def show(
     """Judge a written request and print it; return the status that its verdict has."""
     raw = request.raw()
     try:
-        answers = read_given(request.given)
+        answers = read_given(request.how.given)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     snapshot = snapshot_or_exit(reference)

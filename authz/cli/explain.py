@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from authz.cli import report
-from authz.cli.decide import Written, request_options, show
+from authz.cli.decide import How, Written, request_options, show
 from authz.cli.options import USAGE, caller, caller_options, fail, snapshot_or_exit
 from authz.errors import ConfigurationError
 from authz.policy.explain import printable
@@ -35,6 +35,9 @@ OF_WRITTEN = {
     "groups": "--group",
     "tenant": "--tenant",
     "door": "--door",
+    "listener": "--listener",
+    "tls": "--tls",
+    "source": "--source",
     "headers": "--header",
     "body": "--body",
     "given": "--given",
@@ -61,17 +64,14 @@ def command(  # noqa: PLR0913  one parameter for each option
     subject: str,
     groups: tuple[str, ...],
     tenant: str,
-    door: str,
-    headers: tuple[str, ...],
-    body: str | None,
-    given: Path | None,
+    how: How,
     as_document: bool,
 ) -> None:
     """Explain what was recorded, or what is written."""
     if len(request) == WRITTEN:
         if reference is None or audit is not None:
             raise click.UsageError("METHOD TARGET takes --policy DIR, and no --audit")
-        written = Written(request[0], request[1], door, headers, body, given)
+        written = Written(request[0], request[1], how)
         show(
             written, caller(subject, groups, tenant), reference, explained=True, as_json=as_document
         )

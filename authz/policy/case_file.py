@@ -22,7 +22,9 @@ from authz.policy.decision import Effect
 from authz.policy.source import Line, Source, read_source, split
 from authz.policy.spelling import listed, nearest
 from authz.policy.subject import CALLERS, GROUPED, fault_of
+from authz.wire.evidence import Evidence
 from authz.wire.raw import Door
+from authz.wire.rehearsed import ArrivalError, rehearsed
 
 SAMPLES = "samples"
 """The folder beside tests.toml that holds request bodies."""
@@ -50,6 +52,8 @@ class Case:
     """Roles and packs held in this case alone: a bundle that names nobody can be tested."""
     tenant: str = ""
     door: Door = Door.PLUGIN
+    evidence: Evidence = field(default_factory=Evidence)
+    """What the door knows of the connection."""
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     because: frozenset[str] | None = None
@@ -67,6 +71,9 @@ class _Written(BaseModel):
     roles: list[str] = []
     tenant: str = Field(default="", pattern=r"^(?:[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63})?$")
     door: Literal["plugin", "proxy"] = "plugin"
+    listener: str | None = None
+    tls: Literal["none", "server", "mutual"] | None = None
+    source: str | None = None
     request: str
     headers: dict[str, str] = {}
     body: str | None = None
@@ -129,6 +136,7 @@ class _Reader:
         before = len(self.problems)
         request = self._request(written, block)
         self._check_subjects(written, block)
+        evidence = self._evidence(written, block)
         body = self._body(written, block)
         self._check_name(written.name, block)
         if request is None or len(self.problems) > before:
@@ -144,6 +152,7 @@ class _Reader:
             roles=tuple(written.roles),
             tenant=written.tenant,
             door=Door(written.door),
+            evidence=evidence,
             headers=tuple(written.headers.items()),
             body=body,
             because=None if written.because is None else frozenset(written.because),
@@ -156,6 +165,18 @@ class _Reader:
             message = f'request is "{written.request}"; expected a method and a target'
             self.problems.append(block.problem("request", message, "GET /v1.47/containers/json"))
         return found
+
+    def _evidence(self, written: _Written, block: _Block) -> Evidence:
+        try:
+            return rehearsed(
+                Door(written.door),
+                listener=written.listener,
+                tls=written.tls,
+                source=written.source,
+            )
+        except ArrivalError as error:
+            self.problems.append(block.problem(error.key, error.message, error.suggestion))
+            return Evidence()
 
     def _check_subjects(self, written: _Written, block: _Block) -> None:
         if fault := fault_of(written.as_, CALLERS):
@@ -238,12 +259,19 @@ def _told(block: _Block, error: ErrorDetails) -> Problem:
         return block.problem(key, f"the case has no {key}", _EXAMPLES.get(key, ""))
     value = error["input"]
     if error["type"] == "literal_error":
-        choices = get_args(_Written.model_fields[key].annotation)
+        choices = _choices(_Written.model_fields[key].annotation)
         expected = listed(choices)
         message = f'{path} is "{value}"; expected {expected}'
         return block.problem(key, message, nearest(str(value), choices))
     wrong = error["msg"][0].lower() + error["msg"][1:]
     return block.problem(key, f"{path} is {_quoted(value)}: {wrong}")
+
+
+def _choices(annotation: object) -> tuple[str, ...]:
+    """Return the texts that a member may be, where it is one of several."""
+    found = get_args(annotation)
+    texts = tuple(each for each in found if isinstance(each, str))
+    return texts or tuple(text for each in found for text in _choices(each))
 
 
 _EXAMPLES = {

@@ -14,11 +14,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from authz.policy.glob import glob_matches, is_literal
 from authz.policy.placeholder import has_placeholder
 from authz.policy.spelling import listed, nearest
 from authz.policy.subject import CALLERS, type_of
+from authz.wire.evidence import address
 from authz.wire.raw import Door
 
 ALWAYS = "*"
@@ -26,7 +28,8 @@ UNTIL = "until"
 LABEL = "label."
 ALL_LABELS = "label.*"
 """A context with this key knows every label: one that is not there is known to be absent."""
-KEYS = ("user", "tenant", "image", "name", "tls", "source", "listener", "door", "method")
+SOURCE = "source"
+KEYS = ("user", "tenant", "image", "name", "tls", SOURCE, "listener", "door", "method")
 """What may be asked, besides ``label.<key>`` and ``until``."""
 
 _CHOICES = {
@@ -35,6 +38,8 @@ _CHOICES = {
     "method": ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"),
 }
 """The values of closed domains."""
+_MAPPED = 96
+"""Bits before an IPv4 address that is written as an IPv6 one; no source is called so."""
 _AND = " & "
 _CLAUSE = re.compile(r"([^\s=!<>~|]*)(!=|=(?!=)|[=!<>~]*)(.*)", re.DOTALL)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -56,10 +61,18 @@ class ConditionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One glob of a clause, and where in the column it stands."""
+    """One glob or network of a clause, and where in the column it stands."""
 
     text: str
     offset: int
+    network: IPv4Network | IPv6Network | None = None
+
+    def holds(self, value: str) -> bool:
+        """Say whether it fits a value; in a network there are addresses only."""
+        if self.network is None:
+            return glob_matches(self.text, value)
+        found = address(value)
+        return found is not None and ip_address(found) in self.network
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +91,7 @@ class Clause:
             value = context.get(ALL_LABELS)
         if value is None:
             return None
-        found = any(glob_matches(choice.text, value) for choice in self.choices)
+        found = any(choice.holds(value) for choice in self.choices)
         return found is not self.negated
 
 
@@ -174,7 +187,7 @@ def _clause(key: str, sign: str, values: str, offset: int) -> Clause:
     choices = []
     for text in values.split("|"):
         _check_choice(key, text, at, alone=text == values)
-        choices.append(Choice(text, at))
+        choices.append(Choice(text, at, _network(text, at) if key == SOURCE else None))
         at += len(text) + 1
     return Clause(key, tuple(choices), sign == "!=", offset)
 
@@ -199,6 +212,28 @@ def _check_choice(key: str, text: str, at: int, *, alone: bool) -> None:
             at,
             "" if type_of(text) else f"user:{text}",
         )
+
+
+def _network(text: str, at: int) -> IPv4Network | IPv6Network | None:
+    """Return the network that is meant; None for a glob, a single address, and no address.
+
+    Raises ConditionError for what no source is ever called.
+    """
+    if not text or ("/" not in text and not is_literal(text)):
+        return None
+    try:
+        meant = ip_network(text, strict=False)
+    except ValueError:
+        message = f"'{text}' is neither an address nor a network"
+        raise ConditionError(message, at, "10.0.0.0/8") from None
+    mapped = meant.network_address.ipv4_mapped if isinstance(meant, IPv6Network) else None
+    if mapped is not None and meant.prefixlen >= _MAPPED:
+        meant = ip_network(f"{mapped}/{meant.prefixlen - _MAPPED}")
+    written = str(meant) if "/" in text else str(meant.network_address)
+    if text != written:
+        message = f"'{text}' is not how {'networks' if '/' in text else 'addresses'} are written"
+        raise ConditionError(message, at, written)
+    return meant if "/" in text else None
 
 
 def _until(sign: str, text: str, offset: int) -> date:

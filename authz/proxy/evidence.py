@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from authz.errors import Reason, RefusedError
 from authz.proxy.head import Headers
-from authz.wire.evidence import PeerCredentials
+from authz.wire.evidence import PeerCredentials, address
 
 NAMES_TIME = 1.0
 """Seconds for the names of one account: a directory service may be asked for them."""
@@ -102,6 +102,11 @@ def certificates(tls: ssl.SSLObject | None) -> tuple[str, ...]:
     """Return the client's certificate, which was verified in the handshake."""
     der = tls.getpeercert(binary_form=True) if tls else None
     return (ssl.DER_cert_to_PEM_cert(der),) if der else ()
+
+
+def source(peername: object) -> str | None:
+    """Return the address in what a socket over TCP calls its peer; None where it names none."""
+    return address(str(peername[0])) if isinstance(peername, tuple) and peername else None
 
 
 _Names: TypeAlias = tuple[float, str | None, tuple[str, ...]]

@@ -47,7 +47,7 @@ _CONTEXT: Final = {
     "image": "docker.io/library/busybox:latest",
     "name": "web",
     "tls": "mutual",
-    "source": "host",
+    "source": "192.0.2.1",
     "listener": "main",
     "method": "POST",
 }

@@ -49,7 +49,14 @@ def prove(snapshot: Snapshot) -> None:
 def run(case: Case, snapshot: Snapshot) -> Result:
     """Judge the request of a case and compare."""
     identity = Identity(case.subject, (*case.groups, *case.roles), case.tenant, Proof.ASSUMED)
-    raw = RawRequest(case.method, case.target, _headers(case), case.body, door=case.door)
+    raw = RawRequest(
+        case.method,
+        case.target,
+        _headers(case),
+        case.body,
+        evidence=case.evidence,
+        door=case.door,
+    )
     try:
         answers = answers_from(case.given)
     except ConfigurationError as error:

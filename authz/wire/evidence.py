@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,18 @@ class Evidence:
     listener: str = ""
     tls: str = "none"
     """``none``, ``server`` (only the server proved itself) or ``mutual``."""
+    source: str | None = None
+    """The IP address that the connection comes from, in its canonical form; empty where it
+    comes from this host by a unix socket, None where nobody knows."""
+
+
+def address(text: str) -> str | None:
+    """Return an IP address in its canonical form; None for what is none.
+
+    An IPv4 address within an IPv6 one is that IPv4 address, and a zone is left out.
+    """
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return str((found.ipv4_mapped if isinstance(found, IPv6Address) else None) or found)

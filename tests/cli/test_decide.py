@@ -113,6 +113,15 @@ def test_the_door_is_recorded(policy):
     assert json.loads(result.output)["door"] == "proxy"
 
 
+def test_the_connection_is_what_is_said_of_it(policy):
+    """Conditions on it can be tried before anybody connects."""
+    came = ("--listener", "tcp://[::]:2376", "--tls", "mutual", "--source", "10.0.0.1")
+    result = decide("--policy", policy, "--door", "proxy", *came, "GET", "/_ping", "--json")
+    context = json.loads(result.output)["context"]
+    known = [context[key] for key in ("listener", "tls", "source")]
+    assert known == ["tcp://[::]:2376", "mutual", "10.0.0.1"]
+
+
 @pytest.mark.parametrize(
     ("door", "body", "verdict", "said"),
     [
@@ -145,6 +154,7 @@ def test_a_legacy_member_is_judged_as_at_the_door(policy, door, body, verdict, s
         (("--policy", "builtin:developr", "GET", "/_ping"), "builtin:developer"),
         (("--policy", "/nowhere", "GET", "/_ping"), "does not exist"),
         (("--policy", "builtin:observe", "GET"), "Missing argument"),
+        (("--policy", "builtin:observe", "--source", "::1", "GET", "/_ping"), "--source is '::1'"),
     ],
 )
 def test_a_wrong_call_exits_with_two(arguments, said):

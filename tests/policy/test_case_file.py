@@ -10,6 +10,7 @@ from authz.errors import Location, PolicyError
 from authz.policy.case_file import KEYS, Case, load_cases
 from authz.policy.decision import Effect
 from authz.policy.text import render_problems
+from authz.wire.evidence import Evidence
 from authz.wire.raw import Door
 
 LEAST = '[[case]]\nname = "a"\nrequest = "GET /_ping"\nexpect = "allow"\n'
@@ -72,6 +73,24 @@ owner = "user:alice"
         because=frozenset({"no-host-root"}),
         given={"container": {"web": {"owner": "user:alice"}}},
     )
+
+
+def test_a_case_can_say_how_its_request_comes_in(folder: Path):
+    """What conditions ask about a connection can be tested."""
+    more = 'door = "proxy"\ntls = "mutual"\nlistener = "tcp://[::]:2376"\nsource = "10.0.0.1"\n'
+    (case,) = _load(folder, LEAST + more)
+
+    assert case.evidence == Evidence(listener="tcp://[::]:2376", tls="mutual", source="10.0.0.1")
+
+
+def test_a_connection_that_no_door_has_is_told(folder: Path):
+    """At the line that says it; the other door is the likely mistake."""
+    told = _told(folder, LEAST + 'source = "10.0.0.1"\n')
+
+    assert "tests.toml:5:1: source is '10.0.0.1'; a plugin is not told" in told
+    told = _told(folder, LEAST + 'tls = "mutal"\n')
+    assert 'tls is "mutal"; expected none, server or mutual' in told
+    assert "try: mutual" in told
 
 
 def test_the_least_case_is_anonymous_at_the_plugin(folder: Path):

@@ -69,6 +69,49 @@ def test_what_it_says(text: str, verdict: bool | None):  # noqa: FBT001  a table
     assert parse(text).verdict(CONTEXT) is verdict
 
 
+@pytest.mark.parametrize(
+    ("text", "source", "verdict"),
+    [
+        ("source=10.0.0.0/8", "10.255.0.1", True),
+        ("source=10.0.0.0/8", "11.0.0.1", False),
+        ("source!=10.0.0.0/8", "11.0.0.1", True),
+        ("source=10.0.0.0/8|2001:db8::/32", "2001:db8::7", True),
+        ("source=2001:db8::/32", "10.0.0.1", False),
+        ("source=0.0.0.0/0", "", False),
+        ("source!=0.0.0.0/0", "", True),
+        ("source=10.0.0.1", "10.0.0.1", True),
+        ("source=10.0.*", "10.0.7.7", True),
+        ("source=", "", True),
+        ("source=", "10.0.0.1", False),
+        ("source=10.0.0.0/8", "digest:0123", False),
+    ],
+)
+def test_a_source_is_an_address_in_a_network(text: str, source: str, verdict: bool):  # noqa: FBT001  a table
+    """A network holds addresses; on a unix socket there is none, which is known."""
+    assert parse(text).verdict({"source": source}) is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "suggestion"),
+    [
+        ("source=10.0.0.1/8", "'10.0.0.1/8' is not how networks are written", "10.0.0.0/8"),
+        ("source=10.0.0.0/255.0.0.0", "is not how networks are written", "10.0.0.0/8"),
+        ("source=2001:DB8::1", "is not how addresses are written", "2001:db8::1"),
+        ("source=::ffff:10.0.0.1", "is not how addresses are written", "10.0.0.1"),
+        ("source=::ffff:10.0.0.0/104", "is not how networks are written", "10.0.0.0/8"),
+        ("source=localhost", "'localhost' is neither an address nor a network", "10.0.0.0/8"),
+        ("source=10.0.*/8", "'10.0.*/8' is neither an address nor a network", "10.0.0.0/8"),
+    ],
+)
+def test_what_no_source_is_called_is_an_error(text: str, message: str, suggestion: str):
+    """A row that could never match would be silently without effect."""
+    with pytest.raises(ConditionError) as caught:
+        parse(text)
+
+    assert message in caught.value.message
+    assert (caught.value.offset, caught.value.suggestion) == (len("source="), suggestion)
+
+
 def test_a_label_that_is_not_there_may_be_known_to_be_absent():
     """A create request shows all of its labels."""
     context = CONTEXT | {ALL_LABELS: ""}

@@ -94,6 +94,7 @@ async def test_without_a_proof_it_is_401(tmp_path):
     assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
     assert stage.daemon.connections == 0
     assert stage.sink.records[0].reason.value == "no_credential"
+    assert stage.sink.records[0].context["source"] == "127.0.0.1"
 
 
 async def test_tls_shows_its_certificate(tmp_path):
@@ -128,6 +129,7 @@ async def test_tls_shows_its_certificate(tmp_path):
     assert seen[0].bearer == "abc"
     assert seen[1].certificates == ()
     assert seen[0].listener == "test"
+    assert [evidence.source for evidence in seen] == ["127.0.0.1", "127.0.0.1"]
 
 
 async def test_there_are_only_so_many_of_one(tmp_path, monkeypatch):
