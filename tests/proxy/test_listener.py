@@ -89,7 +89,7 @@ async def test_an_account_that_cannot_be_named_is_refused(tmp_path, monkeypatch)
 async def test_without_a_proof_it_is_401(tmp_path):
     """Where the listener wants one; the connection goes on."""
     async with a_stage(tmp_path, methods=(peer,), tcp=True) as stage:
-        answer = await stage.ask(GET)
+        answer = await stage.ask(GET.replace(b"Host", b"X-Forwarded-For: 10.0.0.1\r\nHost"))
 
     assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
     assert stage.daemon.connections == 0
