@@ -39,8 +39,9 @@ FROM ${BASE}
 COPY --from=build /opt/dockgate /opt/dockgate
 # The import proves the copy, and leaves the bytecode of the base's own modules: without it, where
 # the container's files cannot be written, each start takes a second more.
-RUN mkdir -p /run/docker/plugins /run/dockgate /var/log/dockgate \
-    && /opt/dockgate/bin/python -c "import authz.cli.serve"
+RUN mkdir -p /run/docker/plugins /run/dockgate /var/log/dockgate /usr/local/bin \
+    && /opt/dockgate/bin/python -c "import authz.cli.serve" \
+    && ln -s /opt/dockgate/bin/dockgate /usr/local/bin/dockgate
 COPY deploy/docker-plugin/dockgate.toml /etc/dockgate/dockgate.toml
 # Root inside: the sockets of the daemon and of the plugin are root's.
 ENV PYTHONUNBUFFERED=1

@@ -130,6 +130,31 @@ def test_the_gate_serves_from_a_container(daemon: Dockerd, host: Host) -> None:
     assert not (daemon.plugins / "dockgate.sock").exists()
 
 
+def test_a_program_gets_a_socket_of_its_own(daemon: Dockerd, tmp_path: Path) -> None:
+    """By the files of deploy/compose: what the program needs works, and nothing else does."""
+    folder = tmp_path / "front"
+    shutil.copytree(ROOT / "deploy/compose", folder)
+    shutil.copytree(POLICIES / "traefik", folder / "policy")
+    with (folder / "policy" / "people.csv").open("a") as file:
+        file.write("g, user:anonymous, role:traefik, *\n")
+    daemon.docker("compose", "up", "-d", "--wait", "dockgate", cwd=folder, timeout=60)
+    where = ("volume", "inspect", "-f", "{{.Mountpoint}}", "front_traefik-socket")
+    socket = Path(daemon.docker(*where).stdout.strip()) / "docker.sock"
+    through = ("-H", f"unix://{socket}")
+
+    listed = daemon.docker(*through, "ps", "--format", "{{.Names}}").stdout
+    refused = daemon.docker(*through, "run", "--rm", "busybox", "true", check=False)
+    audit = ("exec", "dockgate", "dockgate", "audit", "query")
+    denied = daemon.docker(
+        *("compose", *audit, "/var/log/dockgate/audit.jsonl", "--verdict", "deny"), cwd=folder
+    )
+    daemon.docker("compose", "down", "-v", cwd=folder)
+
+    assert listed == "front-dockgate-1\n"
+    assert "dockgate: denied: " in refused.stderr
+    assert "container.create" in denied.stdout
+
+
 def test_the_managed_plugin_guards_its_daemon(daemon: Dockerd, host: Host) -> None:
     """Made, enabled and switched on, it allows, refuses, records, and is there after a restart."""
     environment = {
