@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import sys
+from typing import Any
 
 import click
 
@@ -39,6 +42,25 @@ MODULES = {"try": "try_it", "test": "run_tests", "import": "import_policy"}
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they run."""
+
+    def main(self, *arguments: Any, **more: Any) -> Any:
+        """Run a command; what cannot be read or written ends it with a line, not a traceback."""
+        try:
+            return super().main(*arguments, **more)
+        except OSError as error:
+            from authz.policy.explain import printable  # noqa: PLC0415  --help does not need it
+
+            # What is left in the buffer would fail once more at the end of the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            where = error.filename or "the output"
+            click.echo(f"dockgate: {printable(f'{where}: {error.strerror}')}", err=True)
+            sys.exit(1)
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """Print without colours where the environment says so (no-color.org)."""
+        if os.environ.get("NO_COLOR"):
+            more.setdefault("color", False)
+        return super().make_context(*arguments, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of a first day."""
