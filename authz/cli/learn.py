@@ -49,6 +49,8 @@ def command(
     """Learn rows, or name those that were not used."""
     if prune != bool(reference):
         raise click.UsageError("--prune and --policy DIR belong together")
+    if audit.is_fifo():
+        raise click.UsageError(f"{audit} is a pipe; expected a file, as it is read twice")
     try:
         audit_of = _Audit(files_of(audit), frozenset(subjects))
         if reference:

@@ -43,7 +43,7 @@ MODULES = {"try": "try_it", "test": "run_tests", "import": "import_policy"}
 class LazyGroup(click.Group):
     """A group whose commands are imported when they run."""
 
-    def main(self, *arguments: Any, **more: Any) -> Any:
+    def main(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401  as click has it
         """Run a command; what cannot be read or written ends it with a line, not a traceback."""
         try:
             return super().main(*arguments, **more)
@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
             click.echo(f"dockgate: {printable(f'{where}: {error.strerror}')}", err=True)
             sys.exit(1)
 
-    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:  # noqa: ANN401
         """Print without colours where the environment says so (no-color.org)."""
         if os.environ.get("NO_COLOR"):
             more.setdefault("color", False)

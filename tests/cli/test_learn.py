@@ -1,5 +1,7 @@
 """``dockgate learn``: from a record to a bundle, and back to the record."""
 
+import os
+
 import pytest
 from click.testing import CliRunner
 
@@ -108,3 +110,11 @@ def test_nothing_is_not_learned_from(options, whose, audit, tmp_path):
     said = f"dockgate: {file}: no decision{whose} went through, so nothing is learned\n"
     assert result.stderr.endswith(said)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_pipe_is_a_wrong_call(tmp_path):
+    """It is read twice; what would be learned from nothing is worth nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    result = learn(tmp_path / "pipe")
+    assert result.exit_code == 2
+    assert "is a pipe; expected a file" in result.stderr

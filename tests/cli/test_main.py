@@ -6,6 +6,7 @@ import pty
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -140,7 +141,7 @@ def program(*arguments, **more):
 @pytest.mark.parametrize("arguments", [("routes",), ("--help",), ("--version",)])
 def test_a_full_disk_ends_it_with_a_line(arguments):
     """Status 1, no traceback, and nothing more at the end of the process."""
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = program(*arguments, stdout=full, stderr=subprocess.PIPE)
 
     assert done.returncode == 1
