@@ -287,6 +287,8 @@ def context(prepared: Prepared, facts: Facts, now: datetime) -> dict[str, str]:
     tls = _transport(raw)
     if tls:
         known["tls"] = tls
+    if raw.evidence.source is not None:
+        known["source"] = raw.evidence.source
     return {**facts.conditions, **known}
 
 

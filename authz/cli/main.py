@@ -48,12 +48,10 @@ class LazyGroup(click.Group):
         try:
             return super().main(*arguments, **more)
         except OSError as error:
-            from authz.policy.explain import printable  # noqa: PLC0415  --help does not need it
-
             # What is left in the buffer would fail once more at the end of the process.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            where = error.filename or "the output"
-            click.echo(f"dockgate: {printable(f'{where}: {error.strerror}')}", err=True)
+            where = repr(error.filename) if error.filename else "the output"
+            click.echo(f"dockgate: {where}: {error.strerror}", err=True)
             sys.exit(1)
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:  # noqa: ANN401

@@ -25,7 +25,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -96,6 +96,17 @@ def bearer(headers: Headers) -> str | None:
             scheme, _, token = value.partition(" ")
             return token.strip(" ") if scheme.lower() == "bearer" else ""
     return None
+
+
+def source(peername: Sequence[object] | None) -> str | None:
+    """Return a client's address on the network, None where the connection has gone.
+
+    One of IPv4 on a socket for both is written as ever.
+    """
+    if not peername:
+        return None
+    address = str(peername[0])
+    return address.removeprefix("::ffff:") if "." in address else address
 
 
 def certificates(tls: ssl.SSLObject | None) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from authz.errors import RefusedError
 from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
-from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
+from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer, source
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
@@ -200,9 +200,8 @@ class ProxyServer:
     def _welcome(self, transport: asyncio.Transport, connection: asyncio.Protocol) -> Proofs | None:
         sock = transport.get_extra_info("socket")
         peer = read_peer(sock) if self._listener.sock.family == socket.AF_UNIX else None
-        caller = (
-            peer.credentials.uid if peer else str((transport.get_extra_info("peername") or "?")[0])
-        )
+        address = "" if peer else source(transport.get_extra_info("peername"))
+        caller = peer.credentials.uid if peer else address or "?"
         if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
             log.warning("connection.turned_away", caller=caller)
             return None
@@ -211,13 +210,18 @@ class ProxyServer:
         self._connections[connection] = caller
         self._callers[caller] += 1
         self._shared.metrics.connections.inc()
-        return self._proofs(peer, transport.get_extra_info("ssl_object"))
+        return self._proofs(peer, address, transport.get_extra_info("ssl_object"))
 
-    def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
+    def _proofs(self, peer: Peer | None, address: str | None, tls: ssl.SSLObject | None) -> Proofs:
         chain = certificates(tls)
         protection = "mutual" if chain else "server" if tls else "none"
         accounts = self._shared.accounts
-        last = Evidence(certificates=chain, listener=self._listener.address, tls=protection)
+        last = Evidence(
+            certificates=chain,
+            listener=self._listener.address,
+            tls=protection,
+            source=address,
+        )
 
         async def evidence(headers: Headers) -> Evidence:
             nonlocal last

@@ -197,7 +197,7 @@ def recorded(document: Mapping[str, Any]) -> Recorded:
     who, asked = document["identity"] or {}, document["request"] or {}
     for each in (asked.get("method"), asked.get("target"), document.get("detail")):
         _text(each or "")
-    context = dict(document["context"])
+    context = {key: text for key, text in document["context"].items() if text is not None}
     for value in context.values():
         _text(value)
     return Recorded(

@@ -42,3 +42,5 @@ class Evidence:
     listener: str = ""
     tls: str = "none"
     """``none``, ``server`` (only the server proved itself) or ``mutual``."""
+    source: str | None = None
+    """The caller's network address; empty on a unix socket, None where a door is not told."""

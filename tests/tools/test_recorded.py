@@ -202,3 +202,12 @@ def test_a_pipe_is_read_once(snapshot, tmp_path):
     (found,) = Reading((pipe,))
     writer.join()
     assert found.id == record.id
+
+
+def test_what_was_not_known_then_is_not_known_now(snapshot):
+    """A record says so with null, and older ones by leaving it out."""
+    document = json.loads(line(a_record(snapshot, body=a_create())))
+    assert document["context"]["source"] is None
+    assert "source" not in recorded(document).context
+    del document["context"]["source"]
+    assert "source" not in recorded(document).context
