@@ -34,6 +34,11 @@ class Plugin(Section):
 
     socket: Path = Path("/run/docker/plugins/dockgate.sock")
 
+    @field_validator("socket", mode="before")
+    @classmethod
+    def _is_a_path(cls, value: object) -> object:
+        return _no_address(value)
+
 
 class Forwarding(Section):
     """``[[audit.forward]]``: somebody to whom the lines of the audit are sent as well."""
@@ -81,6 +86,11 @@ class Audit(Section):
     keep_days: float = Field(default=0, ge=0)
     keep_mib: int = Field(default=0, ge=0)
     forward: list[Forwarding] = Field(default_factory=list)
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_path(cls, value: str) -> object:
+        return _no_address(value)
 
     @model_validator(mode="after")
     def _has_a_file(self) -> Self:
@@ -242,6 +252,13 @@ class Settings(Section):
 def _unix_address(value: str) -> str:
     if not value.startswith("unix:///") or value.endswith("/"):
         raise ValueError(f"is {value!r}; expected unix:///path/to.sock")
+    return value
+
+
+def _no_address(value: object) -> object:
+    """Refuse what other settings take: as a path it would be one below the file's folder."""
+    if isinstance(value, str) and "://" in value:
+        raise ValueError(f"is {value!r}; expected a path, without unix:// or the like")
     return value
 
 

@@ -161,7 +161,7 @@ def test_a_wrong_call_exits_with_two(arguments, said):
     ("text", "said"),
     [
         ("[", "not TOML"),
-        ("[teapot.web]\n", "given.teapot is not known"),
+        ("[teapot.web]\n", "given.toml: given.teapot is not known"),
         ("container = 1\n", "expected a table"),
         ("[container]\nweb = 1\n", "given.container.web is 1"),
     ],
