@@ -28,6 +28,16 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_null(cls, table: object) -> object:
+        """Refuse what no path and no name can hold, before a system call stumbles over it."""
+        for key, value in table.items() if isinstance(table, dict) else ():
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(text, str) and "\0" in text for text in texts):
+                raise ValueError(f"{key} has a null character; expected a text without one")
+        return table
+
 
 class Plugin(Section):
     """``[plugin]``: the AuthZ plugin's socket."""

@@ -259,6 +259,8 @@ def test_a_wrong_variable_is_named(tmp_path, environ, message):
             '[plugin]\n[audit]\npath = "syslog:///dev/log"\n',
             "'syslog:///dev/log'; expected a path,",
         ),
+        ('policy = "a\\u0000b"\n[plugin]\n', "toml: policy has a null character; expected"),
+        ('[plugin]\nsocket = "a\\u0000b"\n', "toml: plugin socket has a null character"),
         ("[plugin]\n[identity.jwt]\n", r"toml: identity.jwt.issuer is missing\n"),
         (
             '[[proxy.listen]]\naddress = "unix:///a"\nidentity = ["jwt"]\n',
