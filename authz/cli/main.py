@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -45,6 +46,8 @@ class LazyGroup(click.Group):
 
     def main(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401  as click has it
         """Run a command; what cannot be read or written ends it with a line, not a traceback."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # none where it is closed
+            sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding does not have
         try:
             return super().main(*arguments, **more)
         except OSError as error:

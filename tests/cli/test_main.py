@@ -148,6 +148,16 @@ def test_a_full_disk_ends_it_with_a_line(arguments):
     assert done.stderr == b"dockgate: the output: No space left on device\n"
 
 
+def test_what_an_encoding_does_not_have_is_escaped():
+    """A verdict is printed in any locale."""
+    arguments = ("decide", "--policy", "builtin:observe", "GET", "/\u017c")
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = program(*arguments, env=environ, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert done.stdout.startswith(b"REFUSE  GET /\\u017c\n")
+
+
 def on_a_terminal(environ):
     """Return what a refused request looks like on a terminal."""
     ours, theirs = pty.openpty()
