@@ -212,6 +212,21 @@ def test_the_transport_is_told_where_it_is_known(door, method, tls, expected, sn
     assert context.get("tls") == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [("10.1.2.3", "allow"), ("192.0.2.1", "deny"), ("", "deny"), (None, "deny")],
+)
+def test_a_row_can_ask_where_somebody_comes_from(source, verdict, tmp_path):
+    """From whose address, as far as the door is told; on a unix socket from none."""
+    rows = "p, role:dev, *, container.list, on:list, source=10.*, allow\n"
+    snapshot = compile_snapshot(load_bundle(a_bundle(tmp_path, policy=rows)))
+    raw = RawRequest("GET", "/containers/json", evidence=Evidence(source=source), door=Door.PROXY)
+    prepared = gate.prepare(raw, ALICE, snapshot)
+    facts = gate.describe(prepared, {})
+    context = gate.context(prepared, facts, NOW)
+    assert gate.judge(ALICE, facts, context, snapshot).effect == verdict
+
+
 def forwarded(snapshot, body, door, mode=Mode.ENFORCE):
     """Drive a create through the gate up to what is sent on."""
     one = course(snapshot, body, mode)

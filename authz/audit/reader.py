@@ -110,7 +110,12 @@ def _place(path: Path) -> tuple[int, int]:
 
 
 def _begin(path: Path) -> tuple[int, str]:
-    """Return the number of the first line of a file; one that has none comes first."""
+    """Return the number of the first line of a file; one that has none comes first.
+
+    A pipe gives its lines only once.
+    """
+    if path.is_fifo():
+        return 0, str(path)
     first = next(read(path), None)
     number = first.record.get("seq") if first else None
     return (number if isinstance(number, int) else 0), str(path)

@@ -7,7 +7,7 @@ printed holds no secret: everything goes through ``authz.audit.redaction``.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from authz.docker.request import ApiRequest
 from authz.docker.target import ASKING, SHORT
 from authz.errors import Reason
 from authz.identity.identity import Identity
+from authz.policy.condition import KEYS
 from authz.policy.decision import Effect, Outcome
 from authz.wire.raw import BodyState, Door, RawRequest
 
@@ -116,8 +117,8 @@ def _asked_for(raw: RawRequest, request: ApiRequest, redaction: Redaction, actio
 def as_json(record: AuditRecord) -> dict[str, Any]:
     """Return the members that every program sees: audit, ``decide`` and ``explain`` alike.
 
-    What is not known is null. Only ``body_sha256``, ``detail`` and a fact's
-    ``error`` and ``looked_up`` are absent instead.
+    What is not known is null, in the context of a judgement as well. Only
+    ``body_sha256``, ``detail`` and a fact's ``error`` and ``looked_up`` are absent instead.
     """
     document = {
         "id": record.id,
@@ -127,7 +128,7 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
         "enforced": record.enforced,
         "identity": _identity(record.identity),
         "request": _asked(record.asked),
-        "context": {key: record.redaction.text(text) for key, text in record.context.items()},
+        "context": _context(record),
         "facts": [_fact(outcome, record.redaction) for outcome in record.outcomes],
         "verdict": record.verdict.value,
         "reason": record.reason.value,
@@ -270,13 +271,25 @@ def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
     return _kept_members(redaction, items) if _is_short(context) else _members(redaction, items)
 
 
+def _context(record: AuditRecord) -> dict[str, str | None]:
+    """Return all that a row may ask for; where nothing was judged there is nothing."""
+    told = {key: record.redaction.text(text) for key, text in record.context.items()}
+    return {**told, **dict.fromkeys(_unknown(record.context))}
+
+
+def _unknown(context: Collection[str]) -> list[str]:
+    """Return what a row may ask for and nobody knows."""
+    return [key for key in KEYS if key not in context] if context else []
+
+
 def _is_short(context: Mapping[str, str]) -> bool:
     whole = "".join([*context, *context.values()])
     return not ("@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT)
 
 
 def _members(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
-    return ",".join([f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context])
+    told = [f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context]
+    return ",".join([*told, *(f"{_quoted(key)}:null" for key in _unknown(dict(context)))])
 
 
 _kept_members = lru_cache(maxsize=256)(_members)

@@ -33,6 +33,8 @@ from authz.wire.raw import Door, RawRequest
 from authz.wire.rehearsed import PROTECTIONS, ArrivalError, rehearsed
 
 CONTENT_TYPE = "content-type"
+MOST_BODY = 16 * 1024 * 1024
+"""Bytes of a body that are read: more are refused, or never looked at, in any length."""
 HELP = """Judge one written request, offline.
 
 \b
@@ -182,9 +184,12 @@ def _headers(written: tuple[str, ...], body: bytes) -> tuple[tuple[str, str], ..
 def _body(source: str | None) -> bytes:
     if source is None:
         return b""
-    if source == "-":
-        return sys.stdin.buffer.read()
     try:
-        return Path(source).read_bytes()
+        if source != "-":
+            with Path(source).open("rb") as file:
+                return file.read(MOST_BODY)
+        if sys.stdin is None:
+            raise click.UsageError("--body -: standard input is closed")
+        return sys.stdin.buffer.read(MOST_BODY)
     except OSError as error:
         raise click.UsageError(f"--body {source}: {error.strerror}") from None

@@ -33,4 +33,7 @@ def read_given(path: Path | None) -> Answers:
         inner = tables.get(name)
         if len(tables) == 1 and isinstance(inner, dict):
             tables = inner
-    return answers_from(tables)
+    try:
+        return answers_from(tables)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None

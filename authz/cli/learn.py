@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,13 +14,14 @@ from authz.cli import report
 from authz.cli.options import USAGE, fail, snapshot_or_exit
 from authz.errors import ConfigurationError, PolicyError
 from authz.policy.bundle import load_bundle
+from authz.policy.decision import Row
 from authz.policy.explain import place, printable
 from authz.policy.snapshot import Snapshot, compile_snapshot
 from authz.policy.text import render_problems
 from authz.tools.learn.bundle import cases_of, folder_of
 from authz.tools.learn.lesson import Lesson
-from authz.tools.learn.rerun import rerun, unused
-from authz.tools.learn.rows import drafted
+from authz.tools.learn.rerun import Rerun, rerun, unused
+from authz.tools.learn.rows import Learned, drafted
 from authz.tools.recorded import Reading, Recorded, files_of
 
 HELP = """Write the least policy that allows what was recorded.
@@ -43,18 +45,27 @@ are printed. With --prune, rows of a policy are named that the record never used
 )
 @click.option("--prune", is_flag=True, help="Name rows of --policy that were never used.")
 @click.option("--policy", "reference", metavar="DIR", help="The policy to prune.")
-def command(
-    audit: Path, subjects: tuple[str, ...], into: Path | None, reference: str | None, *, prune: bool
+@click.option("--json", "as_json", is_flag=True, help="Print it for a program.")
+def command(  # noqa: PLR0913  one parameter for each option
+    *,
+    audit: Path,
+    subjects: tuple[str, ...],
+    into: Path | None,
+    prune: bool,
+    reference: str | None,
+    as_json: bool,
 ) -> None:
     """Learn rows, or name those that were not used."""
     if prune != bool(reference):
         raise click.UsageError("--prune and --policy DIR belong together")
+    if audit.is_fifo():
+        raise click.UsageError(f"{audit} is a pipe; expected a file, as it is read twice")
     try:
         audit_of = _Audit(files_of(audit), frozenset(subjects))
         if reference:
-            _prune(audit_of, snapshot_or_exit(reference))
+            _prune(audit_of, snapshot_or_exit(reference), as_json=as_json)
         else:
-            _learn(audit_of, into)
+            _learn(audit_of, into, as_json=as_json)
     except ConfigurationError as error:
         fail(str(error), USAGE)
 
@@ -76,14 +87,23 @@ class _Audit:
             report.echo_trouble(reading)
 
 
-def _prune(audit: _Audit, snapshot: Snapshot) -> None:
+def _prune(audit: _Audit, snapshot: Snapshot, *, as_json: bool) -> None:
     rows = unused(audit.read(loud=True), snapshot)
+    if as_json:
+        report.echo_json([_row(row) for row in rows])
+        return
     for row in rows:
         click.echo(f"{place(row)}: {printable(f'{row.subject} {row.action} {row.fact}')}")
     click.echo(f"{len(rows)} rows that give something were never used")
 
 
-def _learn(audit: _Audit, into: Path | None) -> None:
+def _row(row: Row) -> dict[str, str]:
+    at = f"{row.location.file}:{row.location.line}"
+    members = {"subject": row.subject, "action": row.action, "fact": row.fact}
+    return {"row": row.id, "at": at, **members}
+
+
+def _learn(audit: _Audit, into: Path | None, *, as_json: bool) -> None:
     lesson = Lesson()
     lesson.read(audit.read(loud=True))
     if not lesson.learned:
@@ -97,10 +117,29 @@ def _learn(audit: _Audit, into: Path | None) -> None:
         snapshot = _loaded(target)
         if into:
             (into / "tests.toml").write_text(cases_of(learned, snapshot), encoding="utf-8")
-        else:
+        elif not as_json:
             click.echo(folder.policy + "\n" + folder.people)
+    again = rerun(audit.read(), snapshot)
     _report(lesson, learned.unspeakable, into)
-    _rerun(audit, snapshot)
+    _echo_again(again)
+    if as_json:
+        report.echo_json(_document(lesson, learned, again))
+
+
+def _document(lesson: Lesson, learned: Learned, again: Rerun) -> dict[str, Any]:
+    """Return the rows and links of the policy, and how the record fares under it."""
+    return {
+        "learned": lesson.learned,
+        "passed_by": lesson.passed_by,
+        "rows": [{"row": each.id, "text": each.row, "note": each.note} for each in learned.rows],
+        "links": [f"g, {each.member}, {each.role}, {each.domain}" for each in learned.links],
+        "guarded": sorted(learned.guarded),
+        "beyond": lesson.beyond,
+        "unspeakable": list(learned.unspeakable),
+        "judged": again.judged,
+        "denied": again.denied,
+        "lacks": [{**lack._asdict(), "count": count} for lack, count in again.lacks.items()],
+    }
 
 
 def _loaded(target: Path) -> Snapshot:
@@ -123,9 +162,8 @@ def _report(lesson: Lesson, unspeakable: tuple[str, ...], into: Path | None) -> 
         click.echo(f"no row can say {printable(what)}", err=True)
 
 
-def _rerun(audit: _Audit, snapshot: Snapshot) -> None:
-    """Judge what was learned from by the result."""
-    again = rerun(audit.read(), snapshot)
+def _echo_again(again: Rerun) -> None:
+    """Say on standard error how the record fares under what was learned from it."""
     click.echo(f"{again.judged} judged again by it, {again.denied} still denied", err=True)
     for lack, count in sorted(again.lacks.items()):
         click.echo(f"  denied {count} times: {printable(' '.join(lack))}", err=True)

@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import sys
+from typing import Any
 
 import click
 
@@ -39,6 +43,25 @@ MODULES = {"try": "try_it", "test": "run_tests", "import": "import_policy"}
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they run."""
+
+    def main(self, *arguments: Any, **more: Any) -> Any:  # noqa: ANN401  as click has it
+        """Run a command; what cannot be read or written ends it with a line, not a traceback."""
+        if isinstance(sys.stdout, io.TextIOWrapper):  # none where it is closed
+            sys.stdout.reconfigure(errors="backslashreplace")  # what its encoding does not have
+        try:
+            return super().main(*arguments, **more)
+        except OSError as error:
+            # What is left in the buffer would fail once more at the end of the process.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            where = repr(error.filename) if error.filename else "the output"
+            click.echo(f"dockgate: {where}: {error.strerror}", err=True)
+            sys.exit(1)
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:  # noqa: ANN401
+        """Print without colours where the environment says so (no-color.org)."""
+        if os.environ.get("NO_COLOR"):
+            more.setdefault("color", False)
+        return super().make_context(*arguments, **more)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in the order of a first day."""

@@ -7,6 +7,7 @@ but the containers that were "created", and nothing reaches a daemon.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -40,7 +41,8 @@ Judge = Callable[[RawRequest], tuple[Verdict, str]]
 
 OBJECT_ID = secrets.token_hex(32)
 
-STATE = {"Status": "exited", "Running": False, "ExitCode": 0, "Pid": 0}
+STATE = {"Status": "running", "Running": True, "ExitCode": 0, "Pid": 1}
+"""What one can attach to; whoever waits for it is told that it has ended."""
 CONTAINER: dict[str, Any] = {
     "Id": OBJECT_ID,
     "Name": "/scratch",
@@ -58,16 +60,34 @@ INFO: dict[str, Any] = {
     "LoggingDriver": "json-file",
     "SecurityOptions": ["name=seccomp,profile=builtin"],
     "ServerVersion": "27.0.0",
-    "Swarm": {"LocalNodeState": "inactive"},
+    "Swarm": {"LocalNodeState": "active", "NodeID": "scratch", "ControlAvailable": True},
 }
 """A stock daemon."""
 
+STORED: dict[str, Any] = {"ID": OBJECT_ID, "Version": {"Index": 1}}
+"""An object of a swarm."""
+SERVICE: dict[str, Any] = {
+    "Name": "scratch",
+    "TaskTemplate": {"ContainerSpec": {"Image": "scratch"}},
+    "Mode": {"Replicated": {"Replicas": 0}},
+    "UpdateConfig": {"Monitor": 1},
+}
+"""One without tasks, which has nothing to wait for."""
+NODE: dict[str, Any] = {"Role": "worker", "Availability": "active"}
+
+LISTS = (
+    *("ContainerList", "ContainerChanges", "ImageList", "ImageDelete", "ImageHistory"),
+    *("ImageSearch", "NetworkList", "ServiceList", "TaskList", "NodeList", "SecretList"),
+    *("ConfigList", "PluginList", "GetPluginPrivileges"),
+)
+"""What is answered by a list."""
+
 ANSWERS: dict[str, tuple[int, Any]] = {
+    **dict.fromkeys(LISTS, (200, [])),
     "SystemVersion": (200, {"Version": "27.0.0", "ApiVersion": API_VERSION, "Os": "linux"}),
     "SystemInfo": (200, INFO),
     "ContainerCreate": (201, {"Id": OBJECT_ID, "Warnings": []}),
     "ContainerInspect": (200, CONTAINER),
-    "ContainerList": (200, []),
     "ContainerStart": (204, None),
     "ContainerStop": (204, None),
     "ContainerKill": (204, None),
@@ -80,17 +100,16 @@ ANSWERS: dict[str, tuple[int, Any]] = {
     "ContainerUpdate": (200, {"Warnings": []}),
     "ContainerExec": (201, {"Id": OBJECT_ID}),
     "ExecInspect": (200, {"ID": OBJECT_ID, "Running": False, "ExitCode": 0}),
-    "ImageList": (200, []),
     "ImageInspect": (200, {"Id": f"sha256:{OBJECT_ID}", "Config": {}}),
-    "ImageDelete": (200, []),
     "VolumeList": (200, {"Volumes": [], "Warnings": None}),
     "VolumeCreate": (201, {"Name": "scratch", "Driver": "local"}),
     "VolumeDelete": (204, None),
-    "NetworkList": (200, []),
     "NetworkCreate": (201, {"Id": OBJECT_ID}),
     "NetworkDelete": (204, None),
     "SwarmInit": (200, "scratch"),
     "ServiceCreate": (201, {"ID": OBJECT_ID}),
+    "ServiceInspect": (200, {**STORED, "Spec": SERVICE}),
+    "NodeInspect": (200, {**STORED, "Spec": NODE}),
     "SecretCreate": (201, {"ID": OBJECT_ID}),
     "ConfigCreate": (201, {"ID": OBJECT_ID}),
 }
@@ -98,6 +117,13 @@ ANSWERS: dict[str, tuple[int, Any]] = {
 
 MISSING = frozenset({"VolumeInspect", "NetworkInspect"})
 """Questions that an empty daemon answers with 404, so that clients create what they need."""
+
+STAT = "X-Docker-Container-Path-Stat"
+FOLDER = base64.b64encode(b'{"name":"/","mode":2147484141,"mtime":"2026-01-01T00:00:00Z"}').decode()
+"""A folder in a container, as clients want it before they copy into one (drwxr-xr-x)."""
+
+TOLD = {"PluginPull": ("Docker-Plugin-Name", "scratch")}
+"""What clients read of an answer beside its document."""
 
 RAW_STREAMS = frozenset({"ContainerAttach", "ExecStart"})
 
@@ -179,12 +205,15 @@ class _Conversation(BaseHTTPRequestHandler):
             return
         if not verdict.lets_through:
             self._answer(403, {"message": verdict.message})
-        elif operation in RAW_STREAMS:
+        elif operation in RAW_STREAMS and "Upgrade" in self.headers:
             self._hijack()
         elif operation in MISSING:
             self._answer(404, {"message": "no such object in the scratch daemon"})
+        elif operation == "ContainerArchiveInfo" and target.endswith(("/", "%2F")):
+            self._answer(200, {}, (STAT, FOLDER))
         else:
-            self._answer(*ANSWERS.get(operation, (200, {})))
+            more = [TOLD[operation]] if operation in TOLD else []
+            self._answer(*ANSWERS.get(operation, (200, {})), *more)
 
     def _body(self) -> bytes:
         overlooked = any(isinstance(defect, _BAD_HEADERS) for defect in self.headers.defects)
@@ -234,12 +263,14 @@ class _Conversation(BaseHTTPRequestHandler):
             size -= len(piece)
             body += piece[: MAX_BODY - len(body)]
 
-    def _answer(self, status: int, document: object) -> None:
+    def _answer(self, status: int, document: object, *headers: tuple[str, str]) -> None:
         payload = b"" if document is None else json.dumps(document).encode()
         self.send_response(status)
         self.send_header("Api-Version", API_VERSION)
         self.send_header("Ostype", "linux")
         self.send_header("Content-Type", "application/json")
+        for header in headers:
+            self.send_header(*header)
         if status != 204:  # noqa: PLR2004  No Content has no length either
             self.send_header("Content-Length", str(len(payload)))
         self.end_headers()

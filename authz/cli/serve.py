@@ -57,7 +57,7 @@ def command(path: Path | None) -> None:
         fail(str(error), USAGE)
     except PolicyError as error:
         click.echo(render_problems(error.problems), err=True)
-        fail(f"{settings.policy}: the policy does not load", USAGE)
+        fail("the policy does not load; nothing was started", USAGE)
     except Exception:
         log.exception("service.failed")
         fail("the service failed; the line above says where", FAILED)

@@ -61,12 +61,14 @@ def asked(where: str, method: str, target: str, body: object = None) -> dict[str
     document = answer.document()
     if answer.status in {200, 201}:
         return document
-    _tell(document)
+    _tell(document, answer.message)
     return fail(answer.message or f"the service answers with status {answer.status}", FAILED)
 
 
-def _tell(document: dict[str, Any]) -> None:
+def _tell(document: dict[str, Any], message: str) -> None:
+    """Print every problem; of the only one the message says as much."""
     for problem in document.get("problems") or ():
-        click.echo(f"{problem.get('message')}", err=True)
+        if problem.get("message") != message:
+            click.echo(f"{problem.get('message')}", err=True)
         if problem.get("suggestion"):
             click.echo(f"  try: {problem['suggestion']}", err=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from authz.errors import ConfigurationError
 from authz.facts.facts import Fact
 from authz.gate import Verdict
 from authz.policy.decision import Effect
+from authz.policy.explain import printable
 from authz.tools.drafts.cases import case_text, told_apart
 from authz.tools.rehearse import Rehearsal, rehearse
 from authz.wire.raw import RawRequest
@@ -49,6 +52,9 @@ UNKNOWN = (
 
 GREETINGS = frozenset({"SystemPing", "SystemPingHead"})
 """Operations by which a client only looks whether there is a daemon."""
+
+CUT_SHORT = "failed, or did not end: what it would have sent after that is not shown;"
+"""What to say of a client that was allowed everything and failed nevertheless."""
 
 LONGEST_NAME = 150
 """Characters of a case's name."""
@@ -105,6 +111,7 @@ def command(  # noqa: PLR0913  one parameter for each option
         return result.verdict, result.operation
 
     failed, said = _run(client, judge)
+    seen = [*seen]  # what is still being judged comes too late
     if not seen:
         fail(f"{client[0]} sent nothing; it said: {said.strip() or 'nothing'}", USAGE)
     _print(seen, as_json=as_json)
@@ -112,6 +119,9 @@ def command(  # noqa: PLR0913  one parameter for each option
         sys.exit(DENIED)
     if failed and all(each.result.operation in GREETINGS for each in seen):
         fail(f"{client[0]} only greeted the daemon; it said: {said.strip() or 'nothing'}", USAGE)
+    if failed:
+        last = printable(said.strip().rpartition("\n")[2])
+        click.echo(f"dockgate: {client[0]} {CUT_SHORT} it said: {last or 'nothing'}", err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,20 +141,30 @@ def _run(client: tuple[str, ...], judge: Judge) -> tuple[bool, str]:
         environ |= {"DOCKER_HOST": f"unix://{socket}", "DOCKER_CLI_HINTS": "false"}
         with ScratchDaemon(socket, judge):
             try:
-                finished = subprocess.run(  # noqa: S603  the command is what the user asked to run
+                process = subprocess.Popen(  # noqa: S603  the command is what the user asked to run
                     client,
                     env=environ,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
-                    timeout=TIME_LIMIT,
-                    check=False,
+                    start_new_session=True,
                 )
-            except subprocess.TimeoutExpired as error:
-                return True, (error.stdout or b"").decode(errors="replace")
             except OSError as error:
                 fail(f"{client[0]}: {error.strerror}", USAGE)
-    return finished.returncode != 0, finished.stdout.decode(errors="replace")
+            with process:
+                return _ended(process)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> tuple[bool, str]:
+    """Wait for the client; then end it with all that it began, such as a plugin of the CLI."""
+    try:
+        said, _ = process.communicate(timeout=TIME_LIMIT)
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout or b""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.returncode != 0, said.decode(errors="replace")
 
 
 def _print(seen: list[_Seen], *, as_json: bool) -> None:

@@ -192,7 +192,7 @@ class _Reading:
 
     def _list(self, kind: GoType, value: Json, place: str) -> Value:
         if not isinstance(value, list):
-            mismatch(value, "a list", place)
+            mismatch(value, "a list", place, veiled=_may_be_secret(kind, value))
         if kind.inner.form is Form.STRUCT and None in value:
             # Engines keep it as a nil pointer and stumble over it for as long as the object lives.
             refuse(place, "has a null in its list; expected objects")
@@ -205,7 +205,7 @@ class _Reading:
 
     def _map(self, kind: GoType, value: Json, place: str) -> Value:
         if not isinstance(value, dict):
-            mismatch(value, "an object", place)
+            mismatch(value, "an object", place, veiled=_may_be_secret(kind, value))
         return {key: self._element(kind, part, place) for key, part in value.items()}
 
     def _strslice(self, _kind: GoType, value: Json, place: str) -> Value:
@@ -226,6 +226,11 @@ class _Reading:
 
 
 _STRINGS = GoType(Form.LIST, "[]string", GoType(Form.SCALAR, "string"))
+
+
+def _may_be_secret(kind: GoType, value: Json) -> bool:
+    """Say whether this is one text where several belong, such as an environment."""
+    return isinstance(value, str) and kind.inner.name == "string"
 
 
 def _below(place: str) -> str:

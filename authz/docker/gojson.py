@@ -58,7 +58,7 @@ def loads(document: bytes, place: str = "body") -> Json:
         if HALF.search(text):
             _check_texts(value)
     except json.JSONDecodeError as error:
-        refuse(place, f"is not JSON: {error.msg} at character {error.pos}")
+        refuse(place, f"is not JSON: {error.msg.removesuffix(' at')} at character {error.pos}")
     except RecursionError:
         refuse(place, _TOO_DEEP)
     except _UnreadableError as error:

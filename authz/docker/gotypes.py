@@ -114,9 +114,9 @@ def decimal(text: str) -> bool:
     return int(text) in INTEGERS["int64"]
 
 
-def mismatch(value: Json, expected: str, place: str) -> NoReturn:
-    """Refuse a value of another type."""
-    refuse(place, f"is {quoted(value)}; expected {expected}")
+def mismatch(value: Json, expected: str, place: str, *, veiled: bool = False) -> NoReturn:
+    """Refuse a value of another type; do not show one that is ``veiled``."""
+    refuse(place, f"is {'a text' if veiled else quoted(value)}; expected {expected}")
 
 
 def zero(kind: GoType) -> Value:

@@ -52,8 +52,8 @@ def read_keys(document: bytes) -> Mapping[str, Key]:
         listed = value["keys"]
         if not isinstance(listed, list) or len(listed) > MOST_KEYS:
             raise KeySetError(f"keys are no list of at most {MOST_KEYS}")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise KeySetError(f"is no key set: {type(error).__name__}") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise KeySetError("is no key set; expected a JSON object with a list of keys") from None
     found: dict[str, Key] = {}
     for each in listed:
         kid = each.get("kid") if isinstance(each, dict) else None

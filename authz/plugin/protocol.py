@@ -160,7 +160,7 @@ def _cause(error: ValueError | RecursionError) -> str:
         case UnicodeDecodeError():
             return f"byte {error.start} is not UTF-8"
         case json.JSONDecodeError():
-            return f"{error.msg} at character {error.pos}"
+            return f"{error.msg.removesuffix(' at')} at character {error.pos}"
         case RecursionError():
             return "too many levels"
         case _:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from authz.errors import ConfigurationError
 
-BACKLOG = 128
-"""Connections that may wait to be accepted; the daemon keeps few and reuses them."""
+BACKLOG = 1024
+"""Connections that may wait to be accepted: more than are answered at a time, because the daemon
+keeps few and makes one for each question of a burst. One that finds no room costs it a second."""
 
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -164,15 +165,25 @@ def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, st
         key = ".".join(str(part) for part in problem["loc"])
         variable = ENVIRONMENT_PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
         where = variable if variable in environ else path or "environment"
-        lines.append(f"{where}: {key} {_fault(problem)}")
+        said = f"{key or repr(key)} {_fault(problem)}" if problem["loc"] else _fault(problem)
+        lines.append(f"{where}: {said}")
     return "\n".join(lines)
 
 
 def _fault(problem: ErrorDetails) -> str:
     if problem["type"] == "extra_forbidden":
         return "is not a setting"
+    if problem["type"] == "missing":
+        return "is missing"
     if problem["type"] == "value_error":
         return str(problem["ctx"]["error"])
     # Pydantic's own words name classes of Python for these.
     expected = EXPECTED.get(problem["type"], problem["msg"][0].lower() + problem["msg"][1:])
-    return f"is {problem['input']!r}; {expected}"
+    return f"is {_written(problem['input'])}; {expected}"
+
+
+def _written(value: object) -> str:
+    """Quote a value as a file has it, where Python would write it otherwise."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date | time) else repr(value)

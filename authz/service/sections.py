@@ -28,11 +28,26 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_null(cls, table: object) -> object:
+        """Refuse what no path and no name can hold, before a system call stumbles over it."""
+        for key, value in table.items() if isinstance(table, dict) else ():
+            texts = value if isinstance(value, list) else [value]
+            if any(isinstance(text, str) and "\0" in text for text in texts):
+                raise ValueError(f"{key} has a null character; expected a text without one")
+        return table
+
 
 class Plugin(Section):
     """``[plugin]``: the AuthZ plugin's socket."""
 
     socket: Path = Path("/run/docker/plugins/dockgate.sock")
+
+    @field_validator("socket", mode="before")
+    @classmethod
+    def _is_a_path(cls, value: object) -> object:
+        return _no_address(value)
 
 
 class Forwarding(Section):
@@ -81,6 +96,11 @@ class Audit(Section):
     keep_days: float = Field(default=0, ge=0)
     keep_mib: int = Field(default=0, ge=0)
     forward: list[Forwarding] = Field(default_factory=list)
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_path(cls, value: str) -> object:
+        return _no_address(value)
 
     @model_validator(mode="after")
     def _has_a_file(self) -> Self:
@@ -242,6 +262,13 @@ class Settings(Section):
 def _unix_address(value: str) -> str:
     if not value.startswith("unix:///") or value.endswith("/"):
         raise ValueError(f"is {value!r}; expected unix:///path/to.sock")
+    return value
+
+
+def _no_address(value: object) -> object:
+    """Refuse what other settings take: as a path it would be one below the file's folder."""
+    if isinstance(value, str) and "://" in value:
+        raise ValueError(f"is {value!r}; expected a path, without unix:// or the like")
     return value
 
 

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from authz.errors import ConfigurationError, RefusedError
 from authz.facts.facts import Fact, Facts
@@ -167,9 +168,8 @@ def _lines(path: Path) -> Iterator[Iterable[bytes]]:
         raise ConfigurationError(f"audit {path}: cannot be read: {why}") from None
 
 
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    head = file.read(6)
-    file.seek(0)
+def _unpacked(file: BufferedReader) -> Iterator[bytes]:
+    head = file.peek(6)  # a pipe cannot be read twice
     opener = next((each for mark, each in _OPENERS.items() if head.startswith(mark)), None)
     yield from opener(file, "rb") if opener else file
 
@@ -197,7 +197,7 @@ def recorded(document: Mapping[str, Any]) -> Recorded:
     who, asked = document["identity"] or {}, document["request"] or {}
     for each in (asked.get("method"), asked.get("target"), document.get("detail")):
         _text(each or "")
-    context = dict(document["context"])
+    context = {key: text for key, text in document["context"].items() if text is not None}
     for value in context.values():
         _text(value)
     return Recorded(

@@ -1,7 +1,9 @@
 """Reading an audit file back."""
 
 import gzip
+import os
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -135,3 +137,17 @@ def test_files_that_change_all_the_time_are_listed_all_the_same(
     monkeypatch.setattr(reader, "_place", lambda _: next(places))
 
     assert whole([path]) == [path]
+
+
+def test_a_pipe_is_read_once(tmp_path: Path):
+    """As from a shell that unpacks a log: no line is lost to a look at the first."""
+    log = a_log(3)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(b"".join(log.lines),))
+    writer.start()
+
+    entries = list(read(whole([pipe])))
+
+    writer.join()
+    assert [entry.text for entry in entries] == log.lines

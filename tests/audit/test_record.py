@@ -18,6 +18,7 @@ from authz.docker.routes import Operation
 from authz.errors import Location, Reason
 from authz.facts.facts import Fact
 from authz.identity.identity import Identity, Proof
+from authz.policy.condition import KEYS
 from authz.policy.decision import Effect, Outcome, Row, Word
 from authz.wire.raw import BodyState, Door, RawRequest
 
@@ -100,7 +101,7 @@ def test_every_member_of_a_whole_record():
             "version": "1.41",
             "body_sha256": hashlib.sha256(RAW.body).hexdigest(),
         },
-        "context": {"user": "cert:ci"},
+        "context": {"user": "cert:ci", **dict.fromkeys(KEYS[1:])},
         "facts": [
             {
                 "fact": "bind:/etc",

@@ -1,10 +1,13 @@
 """``dockgate decide``: one written request in, a verdict and an exit status out."""
 
 import json
+import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
+from authz.cli.decide import Written
 from authz.cli.main import main
 from authz.shipped import shipped
 
@@ -168,7 +171,7 @@ def test_a_wrong_call_exits_with_two(arguments, said):
     ("text", "said"),
     [
         ("[", "not TOML"),
-        ("[teapot.web]\n", "given.teapot is not known"),
+        ("[teapot.web]\n", "given.toml: given.teapot is not known"),
         ("container = 1\n", "expected a table"),
         ("[container]\nweb = 1\n", "given.container.web is 1"),
     ],
@@ -186,3 +189,19 @@ def test_nothing_of_a_terminal_is_in_the_output_of_a_pipe(policy):
     """No colours, and no control characters of a request."""
     result = decide("--policy", policy, "GET", "/v1.47/containers/\x1b[31m/json")
     assert "\x1b" not in result.output
+
+
+def test_a_body_from_a_closed_standard_input_is_a_wrong_call(monkeypatch):
+    """As under a supervisor that gives a program none."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    with pytest.raises(click.UsageError, match=r"--body -: standard input is closed"):
+        Written("POST", CREATE, "plugin", (), "-", None).raw()
+
+
+def test_a_body_without_an_end_is_refused(policy):
+    """No more of it is read than could matter."""
+    result = decide("--policy", policy, "POST", CREATE, "--body", "/dev/zero")
+
+    assert result.exit_code == 3
+    assert "body is larger than" in result.output

@@ -1,5 +1,8 @@
 """``dockgate learn``: from a record to a bundle, and back to the record."""
 
+import json
+import os
+
 import pytest
 from click.testing import CliRunner
 
@@ -58,6 +61,34 @@ def test_without_a_folder_rows_are_printed(audit):
     assert "learned from 1 decisions" in result.stderr
 
 
+def test_a_program_reads_one_document(audit):
+    """The rows, who holds them, and how the record fares under them."""
+    result = learn(audit, "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    rows = {row["text"] for row in document["rows"]}
+    assert "p, role:bob, *, container.create, image:docker.io/library/redis, *, allow" in rows
+    assert "g, user:bob, role:bob, *" in document["links"]
+    assert (document["learned"], document["passed_by"]) == (2, 1)
+    assert (document["judged"], document["denied"], document["lacks"]) == (2, 0, [])
+
+
+def test_a_program_reads_what_was_never_used(audit, tmp_path):
+    """Each row with its place."""
+    policy = a_bundle(
+        tmp_path / "p", policy="# pull: x\np, role:dev, *, image.pull, on:new, *, allow\n"
+    )
+    result = learn(audit, "--prune", "--policy", policy, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)[-1] == {
+        "row": "pull",
+        "at": "policy.csv:2",
+        "subject": "role:dev",
+        "action": "image.pull",
+        "fact": "on:new",
+    }
+
+
 def test_a_policy_is_pruned(audit, tmp_path):
     """Rows that the record never used are named."""
     policy = a_bundle(
@@ -108,3 +139,11 @@ def test_nothing_is_not_learned_from(options, whose, audit, tmp_path):
     said = f"dockgate: {file}: no decision{whose} went through, so nothing is learned\n"
     assert result.stderr.endswith(said)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_pipe_is_a_wrong_call(tmp_path):
+    """It is read twice; what would be learned from nothing is worth nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    result = learn(tmp_path / "pipe")
+    assert result.exit_code == 2
+    assert "is a pipe; expected a file" in result.stderr

@@ -1,9 +1,12 @@
 """The command line as a whole: its commands, and that each loads what it needs alone."""
 
 import json
+import os
+import pty
 import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -127,3 +130,47 @@ def test_the_package_is_the_program(monkeypatch, capsys):
 
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"dockgate, version {__version__}\n"
+
+
+def program(*arguments, **more):
+    """Run the program as a shell does, with the environment and the files that are given."""
+    command = [sys.executable, "-B", "-m", "authz", *arguments]
+    return subprocess.run(command, check=False, timeout=60, **more)
+
+
+@pytest.mark.parametrize("arguments", [("routes",), ("--help",), ("--version",)])
+def test_a_full_disk_ends_it_with_a_line(arguments):
+    """Status 1, no traceback, and nothing more at the end of the process."""
+    with Path("/dev/full").open("wb") as full:
+        done = program(*arguments, stdout=full, stderr=subprocess.PIPE)
+
+    assert done.returncode == 1
+    assert done.stderr == b"dockgate: the output: No space left on device\n"
+
+
+def test_what_an_encoding_does_not_have_is_escaped():
+    """A verdict is printed in any locale."""
+    arguments = ("decide", "--policy", "builtin:observe", "GET", "/\u017c")
+    environ = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = program(*arguments, env=environ, capture_output=True)
+
+    assert (done.returncode, done.stderr) == (3, b"")
+    assert done.stdout.startswith(b"REFUSE  GET /\\u017c\n")
+
+
+def on_a_terminal(environ):
+    """Return what a refused request looks like on a terminal."""
+    ours, theirs = pty.openpty()
+    arguments = ("decide", "--policy", "builtin:observe", "GET", "/nope")
+    with os.fdopen(ours, "rb") as seen:
+        try:
+            program(*arguments, stdout=theirs, env={**os.environ, **environ})
+            return seen.read1()
+        finally:
+            os.close(theirs)
+
+
+def test_colours_are_for_a_terminal_that_wants_them():
+    """NO_COLOR turns them off there; an empty one does not."""
+    assert b"\x1b[" in on_a_terminal({"NO_COLOR": ""})
+    assert on_a_terminal({"NO_COLOR": "1"}).startswith(b"REFUSE  GET /nope")

@@ -196,6 +196,34 @@ def test_a_raw_stream_ends_at_once(path, judge, operation):
     assert answer.endswith(b"\r\n\r\n")
 
 
+def test_a_process_that_is_left_alone_has_no_stream(path, judge):
+    """A client that asks for none takes none (``docker exec --detach``)."""
+    judge.operation = "ExecStart"
+
+    answer = send(path, b"POST /x HTTP/1.1\r\n" + HEAD + CLOSE + b"\r\n")
+
+    assert statuses(answer) == [b"200"]
+
+
+def test_a_plugin_that_was_pulled_has_a_name(path, judge):
+    """Clients switch it on by that."""
+    judge.operation = "PluginPull"
+
+    answer = send(path, b"POST /x HTTP/1.1\r\n" + HEAD + CLOSE + b"\r\n")
+
+    assert b"\r\nDocker-Plugin-Name: scratch\r\n" in answer
+
+
+@pytest.mark.parametrize(("target", "told"), [("/x?path=/tmp/", True), ("/x?path=/tmp/f", False)])
+def test_a_folder_is_there_to_copy_into(path, judge, target, told):
+    """Only where the client says that it means one: else it names a file to be made."""
+    judge.operation = "ContainerArchiveInfo"
+
+    answer = send(path, f"HEAD {target} HTTP/1.1\r\n".encode() + HEAD + CLOSE + b"\r\n")
+
+    assert (b"\r\nX-Docker-Container-Path-Stat: " in answer) is told
+
+
 def test_the_operations_have_names_of_the_table():
     """A misspelt name would never get its answer."""
     names = {operation.name for operation in load_operations()}

@@ -200,6 +200,21 @@ def test_serve_refuses_a_policy_with_ten_mistakes(site):
     assert not site.audit.exists()
 
 
+def test_a_policy_of_a_listener_is_told_by_its_own_name(site):
+    """Not by that of the service, which is in order."""
+    with site.settings.open("a") as settings:
+        settings.write(
+            f'[[proxy.listen]]\naddress = "unix://{site.folder}/proxy.sock"\n'
+            'identity = ["peer"]\npolicy = "nope"\n'
+        )
+
+    status, said = site.fails()
+
+    assert status == 2
+    assert f"{site.folder}/nope: the policy folder does not exist\n" in said
+    assert str(site.policy) not in said
+
+
 def test_check_tells_the_same_ten_mistakes(site):
     """In one run, for a person and for a program."""
     a_bundle(site.policy, files=TEN_MISTAKES)

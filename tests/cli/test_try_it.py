@@ -3,17 +3,19 @@
 import json
 import shutil
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
 
+from authz.cli import try_it
 from authz.cli.main import main
 from authz.shipped import shipped
 from tests.policies import a_bundle
 from tests.policy.models.samples import files_of
 
 CLIENT = """
-import http.client, os, socket, sys
+import http.client, os, socket, sys, time
 path = os.environ["DOCKER_HOST"].removeprefix("unix://")
 connection = http.client.HTTPConnection("docker")
 connection.sock = socket.socket(socket.AF_UNIX)
@@ -94,6 +96,50 @@ def test_the_real_client_shows_both_failing_facts():
     assert result.exit_code == 3
     assert "privileged:true" in result.output
     assert "bind:/etc" in result.output
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="there is no docker command here")
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (("cp", __file__, "web:/"), "container.archive.write"),
+        (("attach", "web"), "container.attach"),
+        (("service", "update", "--image", "x", "s"), "service.update"),
+        (("node", "update", "--role", "manager", "n"), "node.update"),
+    ],
+)
+def test_the_real_client_goes_on_to_what_matters(words, last, tmp_path):
+    """It asks about an object first, and goes on when the answer looks like one."""
+    given = tmp_path / "given.toml"
+    given.write_text("[container.web]\n[service.s]\n[node.n]\n")
+    policy = a_bundle(tmp_path, policy="p, role:dev, *, *.read, on:**, *, allow\n")
+    result = attempt(
+        *("--policy", str(policy), "--as", "user:alice", "--given", str(given), "--json"),
+        *("--", "docker", *words),
+    )
+    assert result.exit_code == 3, result.output
+    assert json.loads(result.stdout)[-1]["request"]["action"] == last
+
+
+def test_a_client_that_fails_in_the_middle_is_told(developer):
+    """Behind what was allowed there may be more that nobody saw."""
+    arguments = ("--policy", str(developer), "--as", "user:alice", "--", sys.executable, "-c")
+    result = attempt(*arguments, CLIENT + "sys.exit('hm\\nwhat is \x07this')", "GET /version")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("ALLOW")
+    assert result.stderr.endswith("is not shown; it said: what is \\x07this\n")
+
+
+def test_what_a_client_began_ends_with_it(developer, monkeypatch):
+    """A plugin of the CLI that goes on asking is no part of the answer."""
+    monkeypatch.setattr(try_it, "TIME_LIMIT", 2)
+    asking = CLIENT.replace("for", "if os.fork():\n    time.sleep(60)\nwhile True:\n  for", 1)
+    arguments = ("--policy", str(developer), "--as", "user:alice", "--json", "--")
+    began = time.monotonic()
+    result = attempt(*arguments, sys.executable, "-c", asking, "GET /version")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)
+    assert time.monotonic() - began < 30
 
 
 def pasted(result, bundle):

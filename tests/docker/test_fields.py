@@ -145,6 +145,8 @@ def test_an_array_is_not_too_long():
         ({"HostConfig": {"Mounts": ["/:/h"]}}, 'Mounts is "/:/h"; expected an object'),
         ({"Volumes": {"/data": "x"}}, 'Volumes is "x"; expected an object'),
         ({"Volumes": ["/data"]}, "Volumes is a list; expected an object"),
+        ({"Env": "A=hunter2"}, "Env is a text; expected a list"),
+        ({"Labels": "hunter2"}, "Labels is a text; expected an object"),
     ],
 )
 def test_a_value_of_another_shape_is_refused(document, problem):
@@ -212,7 +214,7 @@ def test_what_does_no_harm_moves_where_every_daemon_applies_it(host):
 
 def test_what_moves_has_its_type():
     """The daemon would refuse any other."""
-    with pytest.raises(RefusedError, match='Dns is "x"; expected a list'):
+    with pytest.raises(RefusedError, match="Dns is a text; expected a list"):
         rewritten({"Image": "a", "Dns": "x"})
 
 
@@ -266,7 +268,7 @@ def test_a_command_of_an_exec_is_a_list():
     """A single text is a list in a create of engines up to 28, and in an exec never."""
     assert body({"Cmd": "id"})[0] == {"Cmd": ["id"]}
 
-    with pytest.raises(RefusedError, match='Cmd is "id"; expected a list'):
+    with pytest.raises(RefusedError, match="Cmd is a text; expected a list"):
         body({"Cmd": "id"}, "ContainerExec")
 
 

@@ -65,6 +65,12 @@ def test_a_refusal_names_the_document():
         loads(b"x", "query.filters")
 
 
+def test_a_text_without_an_end_is_told_where_it_begins():
+    """In a whole sentence."""
+    with pytest.raises(RefusedError, match=r"Unterminated string starting at character 1$"):
+        loads(b'{"a')
+
+
 def test_members_keep_their_order():
     """Facts come in the order of the document."""
     assert list(loads(b'{"b": 1, "a": 2}')) == ["b", "a"]

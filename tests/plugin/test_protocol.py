@@ -63,6 +63,7 @@ def test_a_member_that_nobody_knows_is_left_alone():
     [
         (b"", "is empty"),
         (b"{", "is not JSON: Expecting property name enclosed in double quotes at character 1"),
+        (b'{"a', "is not JSON: Unterminated string starting at character 1"),
         (b"{}x", "is not JSON: Extra data at character 2"),
         (b"\xff{}", "is not JSON: byte 0 is not UTF-8"),
         (b"\xef\xbb\xbf{}", "is not JSON: Unexpected UTF-8 BOM"),

@@ -4,12 +4,14 @@ import os
 import socket
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from authz.errors import ConfigurationError
 from authz.plugin.socket import Listening, listen
+from authz.runner import MOST_IN_FLIGHT
 
 
 @pytest.fixture
@@ -48,6 +50,16 @@ def test_both_paths_of_discovery_work(
     assert connects(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_burst_finds_room(tmp_path: Path, listening: Callable[[Path], Listening]):
+    """What is too much is refused at once; it must come in for that."""
+    listening(tmp_path / "a.sock")
+    with ExitStack() as clients:
+        for _ in range(2 * MOST_IN_FLIGHT):
+            client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.settimeout(0)
+            assert client.connect_ex(str(tmp_path / "a.sock")) == 0
 
 
 def test_the_umask_is_put_back(tmp_path: Path, listening: Callable[[Path], Listening]):

@@ -17,7 +17,7 @@ import pytest
 
 from authz.errors import Reason, RefusedError
 from authz.proxy import evidence
-from authz.proxy.evidence import Accounts, Peer, bearer, names, read_peer
+from authz.proxy.evidence import Accounts, Peer, bearer, names, read_peer, source
 from authz.wire.evidence import PeerCredentials
 
 ALICE = Peer(PeerCredentials(1000, 1000, 42), (1000, 27))
@@ -325,3 +325,17 @@ async def test_a_thread_that_cannot_begin_is_a_failure(monkeypatch):
     monkeypatch.setattr(evidence.threading, "Thread", Full)
     with pytest.raises(RefusedError, match="can't start"):
         await Accounts(lambda *_: ("a", ())).resolve(ALICE)
+
+
+@pytest.mark.parametrize(
+    ("peername", "address"),
+    [
+        (("192.0.2.1", 4000), "192.0.2.1"),
+        (("2001:db8::1", 4000, 0, 0), "2001:db8::1"),
+        (("::ffff:192.0.2.1", 4000, 0, 0), "192.0.2.1"),
+        (None, None),
+    ],
+)
+def test_an_address_is_told_without_its_port(peername, address):
+    """As rows write it, whichever kind of socket it came to."""
+    assert source(peername) == address

@@ -59,6 +59,7 @@ async def test_two_accounts_on_one_socket_get_different_answers(tmp_path):
     assert (other.subject, other.uid, other.gid) == ("user:#4000000", 4_000_000, 4343)
     assert other.groups == ("group:os/#4343", "group:os/#4242")
     assert other.pid != root.pid
+    assert {record.context["source"] for record in stage.sink.records} == {""}
 
 
 async def test_broken_framing_is_recorded_with_its_sender(tmp_path):
@@ -125,6 +126,7 @@ async def test_tls_shows_its_certificate(tmp_path):
             writer.close()
 
     assert [evidence.tls for evidence in seen] == ["mutual", "server"]
+    assert {evidence.source for evidence in seen} == {"127.0.0.1"}
     assert seen[0].certificates[0].startswith("-----BEGIN CERTIFICATE-----")
     assert seen[0].bearer == "abc"
     assert seen[1].certificates == ()

@@ -199,8 +199,8 @@ def test_without_a_table_the_defaults_hold(tmp_path):
         ({"DOCKGATE_MOED": "x"}, r"^DOCKGATE_MOED: moed is not a setting$"),
         ({"DOCKGATE_PLUGIN__SOKET": "x"}, r"^DOCKGATE_PLUGIN__SOKET: plugin.soket is not a"),
         ({"DOCKGATE_PLUGIN__A__B": "x"}, r"toml: plugin.a is not a setting$"),
-        ({"DOCKGATE_": "x"}, r"^DOCKGATE_:  is not a setting$"),
-        ({"DOCKGATE___MODE": "x"}, r"toml:  is not a setting$"),
+        ({"DOCKGATE_": "x"}, r"^DOCKGATE_: '' is not a setting$"),
+        ({"DOCKGATE___MODE": "x"}, r"toml: '' is not a setting$"),
         ({"DOCKGATE_CONFIG__X": "x"}, r"toml: config is not a setting$"),
         (
             {"DOCKGATE_PLUGIN": "/a.sock"},
@@ -247,7 +247,25 @@ def test_a_wrong_variable_is_named(tmp_path, environ, message):
         ('plugin = "/a.sock"\n', "plugin is '/a.sock'; expected a table"),
         ("[[plugin]]\n", r"plugin is \[\{\}\]; expected a table"),
         ('audit = "-"\n[plugin]\n', "audit is '-'; expected a table"),
-        ("admin = true\n[plugin]\n", "admin is True; expected a table"),
+        ("admin = true\n[plugin]\n", "admin is true; expected a table"),
+        ("policy = 2026-11-29\n[plugin]\n", "policy is 2026-11-29; input should be a valid"),
+        ("policy = 2026-11-29T01:02:03Z\n[plugin]\n", r"policy is 2026-11-29T01:02:03\+00:00; in"),
+        ("[plugin]\n[audit]\npath = 01:02:03\n", "audit.path is 01:02:03; input should be a valid"),
+        (
+            '[plugin]\nsocket = "unix:///a.sock"\n',
+            "plugin.socket is 'unix:///a.sock'; expected a path",
+        ),
+        (
+            '[plugin]\n[audit]\npath = "syslog:///dev/log"\n',
+            "'syslog:///dev/log'; expected a path,",
+        ),
+        ('policy = "a\\u0000b"\n[plugin]\n', "toml: policy has a null character; expected"),
+        ('[plugin]\nsocket = "a\\u0000b"\n', "toml: plugin socket has a null character"),
+        ("[plugin]\n[identity.jwt]\n", r"toml: identity.jwt.issuer is missing\n"),
+        (
+            '[[proxy.listen]]\naddress = "unix:///a"\nidentity = ["jwt"]\n',
+            r"toml: proxy.listen has the identity jwt; expected \[identity.jwt\]$",
+        ),
         ("[plugin]\n[audit]\npath = 1\n", "audit.path is 1; input should be a valid string"),
     ],
 )
@@ -256,6 +274,7 @@ def test_another_kind_of_value_is_told_in_words_of_toml(tmp_path, text, message)
     with pytest.raises(ConfigurationError, match=message) as refused:
         load_settings(a_file(tmp_path, text), {})
 
+    assert "datetime" not in str(refused.value)
     assert "instance of" not in str(refused.value)
     assert "<class" not in str(refused.value)
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import lzma
 import os
+from threading import Thread
 
 import pytest
 
@@ -189,3 +190,24 @@ def test_who_asked_may_not_be_known(snapshot):
     found = recorded(document)
     assert found.identity == Identity("", proof=Proof.NONE)
     assert (found.facts, found.action) == ((), "")
+
+
+def test_a_pipe_is_read_once(snapshot, tmp_path):
+    """As from a shell that unpacks a log."""
+    record = a_record(snapshot, body=a_create())
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=pipe.write_bytes, args=(line(record),))
+    writer.start()
+    (found,) = Reading((pipe,))
+    writer.join()
+    assert found.id == record.id
+
+
+def test_what_was_not_known_then_is_not_known_now(snapshot):
+    """A record says so with null, and older ones by leaving it out."""
+    document = json.loads(line(a_record(snapshot, body=a_create())))
+    assert document["context"]["source"] is None
+    assert "source" not in recorded(document).context
+    del document["context"]["source"]
+    assert "source" not in recorded(document).context
