@@ -56,6 +56,12 @@ def test_what_core_allows_is_a_value_of_the_kind(kind):
         assert catalogue().pattern_problem(kind.name, value) is None
 
 
+@pytest.mark.parametrize("kind", ["archive.path", "build.arg", "rename.to"])
+def test_a_path_or_a_name_of_the_callers_choice_needs_a_row(kind):
+    """A row that allows some of them would say nothing if core allowed them all."""
+    assert not KINDS[kind].posture
+
+
 def test_unknown_is_a_value_of_some_kinds():
     """Elsewhere a row that writes it would never match."""
     assert catalogue().pattern_problem("image", "unknown") is None
