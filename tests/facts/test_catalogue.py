@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz.facts.catalogue import TARGETED, catalogue, obligatory
+from authz.facts.catalogue import TARGETED, catalogue, obligatory, touched
 
 KINDS = catalogue().kinds
 
@@ -34,6 +34,13 @@ def test_what_an_action_must_say():
     assert obligatory("container.create") == {"on", "image"}
     assert obligatory("image.pull") == {"on", "image"}
     assert obligatory("system.ping") == {"on"}
+
+
+def test_whose_objects_an_action_touches():
+    """All that any of its operations can."""
+    assert touched("container.list") == {"list"}
+    assert touched("container.start") == {"own", "tenant", "foreign", "unowned", "unknown"}
+    assert touched("nothing") == frozenset()
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
