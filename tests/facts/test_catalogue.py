@@ -91,6 +91,7 @@ def test_groups_of_actions():
     assert "volume.create" in groups["volume.*"] - groups["volume.write"]
     assert groups["*.read"] > groups["volume.read"] | groups["container.read"]
     assert not groups["*.read"] & (groups["container.reveal"] | groups["image.reveal"])
+    assert groups["plugin.reveal"] == {"plugin.privileges"}  # the daemon asks a registry for them
     assert "container.exec" not in groups["container.run"]
 
 
