@@ -103,6 +103,13 @@ class Catalogue:
 
 
 @cache
+def touched(action: str) -> frozenset[str]:
+    """Return the values of ``on:`` that the requests of an action of the catalogue can have."""
+    operations = (each for each in load_operations() if each.action == action)
+    return frozenset[str]().union(*(each.targets for each in operations))
+
+
+@cache
 def obligatory(action: str) -> frozenset[str]:
     """Return the kinds that every request of an action of the catalogue must have a fact of."""
     return frozenset(kind.name for kind in catalogue().kinds.values() if action in kind.must)

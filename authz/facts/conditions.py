@@ -12,6 +12,7 @@ from authz.facts.known import UNKNOWN, Known
 from authz.facts.members import Document, table, text, texts
 from authz.facts.objects import SPECIFIED, labels_of, object_document
 from authz.facts.questions import Topic
+from authz.facts.services import rolled_back
 
 ALL_LABELS = "label.*"
 
@@ -49,7 +50,8 @@ def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
         answer = object_document(request, known)
         if not isinstance(answer, Mapping):
             return {}
-        return _of_stored(_ASKED[operation.object], answer, known)
+        found = _of_stored(_ASKED[operation.object], answer, known)
+        return _as_updated(found, request, known) if operation.name == "ServiceUpdate" else found
     if operation.name == "ImageCreate":
         return {**_image(request.parameter("fromImage"), known), **_NOTHING_ELSE}
     return {"image": "", **_NOTHING_ELSE}
@@ -80,6 +82,21 @@ def _of_stored(topic: Topic, document: Document, known: Known) -> Mapping[str, s
     name = text(document, "Name").removeprefix("/")
     image = text(table(document, "Config"), "Image") if topic is Topic.CONTAINER else ""
     return {**_image(image, known), "name": name, **_labels(labels_of(topic, document))}
+
+
+def _as_updated(found: Mapping[str, str], request: ApiRequest, known: Known) -> Mapping[str, str]:
+    """Return what is known of a service with the image that it will run.
+
+    Its name and labels say which one it is, and what they were counts. The
+    image says what is done with it; of two that may come it is not known which.
+    """
+    images = {image_of(_image_of_service(request.body or {}), known)}
+    previous = rolled_back(request, known)
+    if previous is not None:
+        images.add(image_of(_image_of_service(previous), known) if previous else UNKNOWN)
+    others = {key: value for key, value in found.items() if key != "image"}
+    image = images.pop()
+    return others if images or image == UNKNOWN else {**others, "image": image}
 
 
 def _image(written: str, known: Known) -> Mapping[str, str]:

@@ -41,9 +41,9 @@ class InvalidNameError(ValueError):
 class ImageName:
     """A reference as it was read.
 
-    ``image`` is registry and path (``docker.io/library/nginx``), or
-    ``sha256:<hex>`` for a bare id; ``tag`` and ``digest`` are as written, empty
-    where they are not.
+    ``image`` is registry and path (``docker.io/library/nginx``), the registry
+    in small letters, or ``sha256:<hex>`` for a bare id; ``tag`` and ``digest``
+    are as written, empty where they are not.
     """
 
     image: str
@@ -86,7 +86,7 @@ def _read(text: str) -> ImageName:
         raise InvalidNameError(text)
     if len(path) > _LONGEST or (tag and not _TAG.fullmatch(tag)):
         raise InvalidNameError(text)
-    return ImageName(f"{registry}/{path}", tag, digest)
+    return ImageName(f"{_one_spelling(registry)}/{path}", tag, digest)
 
 
 _read_once = lru_cache(maxsize=256)(_read)
@@ -110,3 +110,13 @@ def _split_registry(name: str) -> tuple[str, str]:
     if registry == DEFAULT_REGISTRY and "/" not in path:
         path = f"{_OFFICIAL}/{path}"
     return registry, path
+
+
+def _one_spelling(registry: str) -> str:
+    """Return a registry in small letters: a host is the same host in any letters.
+
+    One that would then be no registry, or Docker's own, which the daemon knows
+    in small letters only, stays as it is.
+    """
+    small = registry.lower()
+    return small if _split_registry(f"{small}/x")[0] == small != DEFAULT_REGISTRY else registry

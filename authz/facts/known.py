@@ -24,6 +24,7 @@ PROTECTED = (
     "/etc/docker/plugins",
     "/etc/dockgate",
     "/etc/systemd",
+    "/lib/systemd",
     "/run/systemd",
     "/usr/lib/systemd",
     "/usr/lib/docker",

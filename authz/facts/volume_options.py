@@ -96,13 +96,17 @@ def local_volume_facts(
 
 
 def stored_volume_facts(volume: Document, known: Known, *, writable: bool = True) -> Iterator[Fact]:
-    """Yield the host paths and devices behind a volume that exists, by its inspect document.
+    """Yield the host paths and devices behind a volume that exists, or its driver.
 
-    Its options are not repeated: whoever made it was judged by them.
+    ``volume`` is its inspect document. Its options are not repeated: whoever
+    made it was judged by them.
     """
-    if text(volume, "Driver") in LOCAL:
-        for fact in mounted_facts(texts(volume, "Options"), known, writable=writable):
-            yield fact._replace(looked_up=True)
+    driver = text(volume, "Driver")
+    if driver not in LOCAL:
+        yield Fact("volume.driver", driver, looked_up=True)
+        return
+    for fact in mounted_facts(texts(volume, "Options"), known, writable=writable):
+        yield fact._replace(looked_up=True)
 
 
 def mounted_facts(

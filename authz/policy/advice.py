@@ -11,10 +11,13 @@ from dataclasses import replace
 from datetime import date
 
 from authz.errors import Problem, Severity
+from authz.facts.catalogue import touched
+from authz.facts.facts import Fact
 from authz.identity.identity import ANONYMOUS, NO_TENANT
 from authz.policy.aside import drain
 from authz.policy.decision import Word
 from authz.policy.pack_file import CORE, pack_of
+from authz.policy.placeholder import Fill
 from authz.policy.row_check import condition_of, pattern_of
 from authz.policy.rule_file import Entry
 from authz.policy.subject import ANYBODY, CALLERS, GROUPED, type_of
@@ -41,6 +44,7 @@ def warnings(
     found = [*_repeated(entries), *_overruled(rows)]
     for row in rows:
         found += _unreachable(row, today)
+        found += _touching_nothing(row, words)
         found += _named_by_the_caller(row, words)
         found += _anonymous(row, "subject")
         found += [] if alone or pack_of(row) == CORE else _unguarded(row, roles)
@@ -137,6 +141,17 @@ def _unreachable(row: Entry, today: date) -> Iterator[Problem]:
     if "{tenant}" in fact and row.text("domain") == NO_TENANT:
         message = f'{{tenant}} is never filled in the domain "{NO_TENANT}", which has none'
         yield row.problem("fact", message)
+
+
+def _touching_nothing(row: Entry, words: Vocabulary) -> Iterator[Problem]:
+    """Find rows about whose objects are touched, where the action touches no such object."""
+    pattern = pattern_of(row.text("fact"))
+    if pattern.kinds != {"on"}:
+        return
+    values = frozenset[str]().union(*map(touched, words.actions(row.text("action"))))
+    if not any(pattern.verdict(Fact("on", value), Fill()) for value in values):
+        action, expected = row.text("action"), "|".join(sorted(values))
+        yield row.problem("fact", f'no request of "{action}" is that; it is on:{expected}')
 
 
 def _named_by_the_caller(row: Entry, words: Vocabulary) -> Iterator[Problem]:

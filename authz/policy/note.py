@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-_ID = re.compile(r"([a-z0-9]+(?:[-._][a-z0-9]+)*):(?= |$)")
+_ID = re.compile(r"([a-z0-9]+|[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)+):(?= |$)")
+"""A capital alone makes no id: ``Note:`` begins a sentence, ``CIS-5.6:`` does not."""
 _CONTROLS = re.compile(r"\s*\[([^\[\]]+)\]$")
 
 

@@ -137,6 +137,9 @@ def parse(text: str, kinds: Kinds) -> Pattern:
 
 def _kind(text: str, kinds: Kinds) -> tuple[str, str]:
     kind, colon, values = text.partition(":")
+    if text.startswith(f"{EVERYTHING}|"):
+        message = "** stands alone; what it does not cover needs a row of its own"
+        raise PatternError(message, 0, EVERYTHING)
     if kind not in kinds:
         close = get_close_matches(kind, [*kinds, EVERYTHING], n=1)
         suggestion = EVERYTHING if kind == "*" else "".join(close)

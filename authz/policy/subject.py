@@ -70,6 +70,9 @@ def _group_fault(subject: str, name: str) -> Fault | None:
 
 
 def _name_fault(subject: str, name: str) -> Fault | None:
+    if type_of(name).lower() in TYPES:
+        message = f'"{subject}" has two types; no caller whose name begins with one is let in'
+        return message, name if type_of(name) in TYPES else ""
     if _NAME.fullmatch(name):
         return None
     if any(char in name for char in "*?|!{}"):

@@ -150,6 +150,8 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
         }
     if topic is Topic.IMAGE:
         config = {"User": table.get("user", ""), **_inner(document, "Config")}
+        if labels:
+            config["Labels"] = {**_inner(config, "Labels"), **labels}
         return {"Id": "", "RepoTags": [], **document, "Config": config}
     if topic is Topic.TASK:
         return {"ID": key, "ServiceID": table.get("service", ""), **document}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz.facts.catalogue import TARGETED, catalogue, obligatory
+from authz.facts.catalogue import TARGETED, catalogue, obligatory, touched
 
 KINDS = catalogue().kinds
 
@@ -36,6 +36,13 @@ def test_what_an_action_must_say():
     assert obligatory("system.ping") == {"on"}
 
 
+def test_whose_objects_an_action_touches():
+    """All that any of its operations can."""
+    assert touched("container.list") == {"list"}
+    assert touched("container.start") == {"own", "tenant", "foreign", "unowned", "unknown"}
+    assert touched("nothing") == frozenset()
+
+
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_an_example_is_a_value_of_its_kind(kind):
     """What people copy from the list is in its one spelling."""
@@ -54,6 +61,12 @@ def test_what_core_allows_is_a_value_of_the_kind(kind):
     """A posture that no fact has would be a row that never matches."""
     for value in kind.posture:
         assert catalogue().pattern_problem(kind.name, value) is None
+
+
+@pytest.mark.parametrize("kind", ["archive.path", "build.arg", "rename.to"])
+def test_a_path_or_a_name_of_the_callers_choice_needs_a_row(kind):
+    """A row that allows some of them would say nothing if core allowed them all."""
+    assert not KINDS[kind].posture
 
 
 def test_unknown_is_a_value_of_some_kinds():
@@ -78,6 +91,7 @@ def test_groups_of_actions():
     assert "volume.create" in groups["volume.*"] - groups["volume.write"]
     assert groups["*.read"] > groups["volume.read"] | groups["container.read"]
     assert not groups["*.read"] & (groups["container.reveal"] | groups["image.reveal"])
+    assert groups["plugin.reveal"] == {"plugin.privileges"}  # the daemon asks a registry for them
     assert "container.exec" not in groups["container.run"]
 
 

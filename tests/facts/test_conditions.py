@@ -127,9 +127,45 @@ def test_a_service_and_its_tasks():
     known = a_known(service={"s1": SERVICE}, task={"t1": {"ServiceID": "s1"}})
 
     assert conditions(a_call("ServiceCreate", body=SERVICE["Spec"]), known) == OF_SERVICE
-    assert conditions(a_call("ServiceUpdate", "s1", {}), known) == OF_SERVICE
+    assert conditions(a_call("ServiceInspect", "s1"), known) == OF_SERVICE
     assert conditions(a_call("TaskLogs", "t1"), known) == OF_SERVICE
     assert conditions(a_call("TaskLogs", "t2"), known) == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "former", "image"),
+    [
+        ({}, None, "docker.io/library/vpn"),
+        ({"rollback": "none"}, None, "docker.io/library/vpn"),
+        ({"rollback": "previous"}, "vpn:0", "docker.io/library/vpn"),
+        ({"rollback": "previous"}, "nginx:0", None),
+        ({"rollback": "previous"}, None, None),
+    ],
+)
+def test_a_service_is_updated_to_the_image_that_is_sent(query, former, image):
+    """What is allowed to one image is not allowed to what comes after it; its name stays."""
+    previous = {"TaskTemplate": {"ContainerSpec": {"Image": former}}} if former else {}
+    known = a_known(service={"s1": {**SERVICE, "PreviousSpec": previous}})
+    body = {"Name": "web", "TaskTemplate": {"ContainerSpec": {"Image": "vpn:1"}}}
+
+    found = conditions(a_call("ServiceUpdate", "s1", body, **query), known)
+
+    assert found.get("image") == image
+    assert found | {"image": NGINX} == OF_SERVICE
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ({"TaskTemplate": {"ContainerSpec": {"Image": "abc"}}}, {}),
+        ({}, {"rollback": "previous"}),
+    ],
+)
+def test_an_image_of_an_update_that_cannot_be_told(body, query):
+    """A short name may be an id, and a definition that nobody knows may have any."""
+    request = a_call("ServiceUpdate", "s1", body, **query)
+
+    assert "image" not in conditions(request, a_known(service={"s1": SERVICE}))
 
 
 @pytest.mark.parametrize("kind", ["secret", "config"])

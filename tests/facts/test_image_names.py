@@ -26,6 +26,10 @@ SHA512 = f"sha512:{HEX * 2}"
         ("nginx:1/x", "nginx:1/x"),
         ("REGISTRY/app", "REGISTRY/app"),
         ("Docker.io/app", "Docker.io/app"),
+        ("Index.docker.io/app", "Index.docker.io/app"),
+        ("Registry.CORP/app", "registry.corp/app"),
+        ("Registry:5000/app", "registry:5000/app"),
+        ("LOCALHOST/x", "localhost/x"),
         ("127.0.0.1:5000/a/b", "127.0.0.1:5000/a/b"),
         ("[::1]:5000/app", "[::1]:5000/app"),
         ("[fe80::1]/app", "[fe80::1]/app"),
@@ -36,7 +40,7 @@ SHA512 = f"sha512:{HEX * 2}"
     ],
 )
 def test_registry_and_path(written, image):
-    """Familiar names are spelt out; everything else keeps its registry."""
+    """Familiar names are spelt out; everything else keeps its registry, in small letters."""
     name = read_name(written)
 
     assert name == ImageName(image)

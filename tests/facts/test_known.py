@@ -89,3 +89,9 @@ def test_a_site_may_name_its_labels():
 def test_protected_paths_are_in_their_one_spelling(path):
     """Any other would protect nothing."""
     assert clean(path) == path
+
+
+@pytest.mark.parametrize("path", ["/etc/systemd", "/lib/systemd", "/usr/lib/systemd"])
+def test_units_are_protected_wherever_a_host_has_them(path):
+    """Hosts whose /lib is a folder of its own have them there."""
+    assert path in PROTECTED

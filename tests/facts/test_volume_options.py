@@ -214,10 +214,18 @@ def test_a_stored_bind_was_looked_up():
     "volume",
     [
         {"Driver": "local", "Options": None},
-        {"Driver": "rexray", "Options": {"o": "bind", "device": "/etc"}},
         {},
     ],
 )
 def test_an_ordinary_stored_volume_adds_nothing(volume):
-    """A volume without options, or of a plugin, is covered by its name."""
+    """A volume without options is covered by its name."""
     assert list(stored_volume_facts(volume, Known(settings=BARE))) == []
+
+
+def test_a_stored_volume_of_a_plugin_names_its_driver():
+    """Mounting a volume of another driver is the same whether it was there before or not."""
+    volume = {"Driver": "rexray", "Options": {"o": "bind", "device": "/etc"}}
+
+    facts = list(stored_volume_facts(volume, Known(settings=BARE)))
+
+    assert facts == [Fact("volume.driver", "rexray", looked_up=True)]

@@ -38,6 +38,9 @@ def _warnings(root: Path, **files: object) -> tuple[Problem, ...]:
             f"g, role:dev, role:base, *\n{HELD}g, user:alice, role:base, *\n",
         ),
         ("p, role:dev, *, *, **, *, deny\n", HELD),
+        ("p, role:dev, *, *.read, on:own|list|unknown, *, allow\n", HELD),
+        ("p, role:dev, *, container.list, on:!own, *, deny\n", HELD),
+        ("p, role:dev, *, container.list, on:*, *, allow\n", HELD),
         ("p, role:dev, *, *, on:new, *, allow\np, role:dev, *, *, on:own, *, deny\n", HELD),
     ],
 )
@@ -72,6 +75,14 @@ def test_nothing_is_said_of_ordinary_rows(tmp_path: Path, policy: str, people: s
         (
             "p, role:dev, default, *, bind:/srv/{tenant}/x, *, allow",
             *(1, 26, '{tenant} is never filled in the domain "default", which has none', ""),
+        ),
+        (
+            "p, role:dev, *, container.list, on:own|tenant, *, allow",
+            *(1, 33, 'no request of "container.list" is that; it is on:list', ""),
+        ),
+        (
+            "p, role:dev, *, system.ping, on:!host, *, deny",
+            *(1, 30, 'no request of "system.ping" is that; it is on:host', ""),
         ),
         (
             "p, role:dev, *, container.create, on:new, name=a & label.x=b, allow",

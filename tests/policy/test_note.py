@@ -26,6 +26,11 @@ from authz.policy.note import Note, read_note
         (["# See https://example.com: there"], Note()),
         (["# https://example.com"], Note()),
         (["# Note: an upper-case word is no id"], Note()),
+        (
+            ["# CIS-5.6: a name with capitals is one"],
+            Note("CIS-5.6", "a name with capitals is one"),
+        ),
+        (["# no-root: not", "# Note: ever"], Note("no-root", "not Note: ever")),
     ],
 )
 def test_the_note_above_a_row(comments: list[str], note: Note):

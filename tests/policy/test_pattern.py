@@ -110,6 +110,11 @@ def test_places_after_a_change_of_kind():
     [
         ("", "'' is not a kind of fact", 0, ""),
         ("*", "'*' is not a kind of fact", 0, "**"),
+        (
+            "**|body.opaque:build",
+            "** stands alone; what it does not cover needs a row of its own",
+            *(0, "**"),
+        ),
         ("bnd:/x", "'bnd' is not a kind of fact", 0, "bind"),
         ("bind", "'bind' lacks a value; expected kind:value", 0, "bind:**"),
         ("bind:", "an empty value of bind; write ** for any", 5, ""),

@@ -81,6 +81,23 @@ def test_typed_subjects_are_fine(subject: str):
                 "",
             ),
         ),
+        (
+            "user:role:admin",
+            (
+                ('"user:role:admin" has two types; no caller whose name begins with one is let in'),
+                "role:admin",
+            ),
+        ),
+        (
+            "group:os/Role:admin",
+            (
+                (
+                    '"group:os/Role:admin" has two types; no caller whose name begins with one'
+                    " is let in"
+                ),
+                "",
+            ),
+        ),
         ("group:os/", ('"group:os/" has no name after its type', "")),
         ("user:", ('"user:" has no name after its type', "")),
         ("user: alice", ('"user: alice" has no name after its type', "")),

@@ -91,6 +91,15 @@ def test_conditions_see_the_given_time(snapshot):
             *(Topic.IMAGE, "nginx"),
             {"Id": "", "RepoTags": [], "Config": {"User": "1000"}},
         ),
+        (
+            {"image": {"nginx": {"owner": "user:bob", "Config": {"Labels": {"a": "b"}}}}},
+            *(Topic.IMAGE, "nginx"),
+            {
+                "Id": "",
+                "RepoTags": [],
+                "Config": {"User": "", "Labels": {"a": "b", "dockgate.owner": "user:bob"}},
+            },
+        ),
         ({"task": {"t1": {"service": "s1"}}}, Topic.TASK, "t1", {"ID": "t1", "ServiceID": "s1"}),
         (
             {"service": {"s1": {"owner": "user:bob", "Spec": {"Mode": {}}}}},

@@ -21,7 +21,7 @@ from authz.tools.drafts.dangers import danger_of
 from authz.tools.drafts.rows import literal
 
 PATHS: Final = frozenset({"bind", "bind.rw", "target.bind", "target.bind.rw"})
-NAMES: Final = frozenset({"volume", "target.volume", "net", "target.net", "net.alias"})
+NAMES: Final = frozenset({"volume", "target.volume", "net", "target.net", "net.alias", "rename.to"})
 """Kinds whose values people begin with their own name, and daemons make up."""
 
 NAMED: Final = NAMES | {"build.net", "image", "image.name", "secret", "config"}

@@ -24,6 +24,7 @@ IMAGE_IDS = [f"sha256:{digit * 64}" for digit in "abc"]
         ("image.id:sha256:" + "ab" * 32, "**"),
         ("volume:alice-data", "{name}-*"),
         ("net:alice_default", "{name}_*"),
+        ("rename.to:alice-web", "{name}-*"),
         ("volume:data", "data"),
         ("volume:" + "ab" * 32, "?" * 64),
         (f"net.alias:{ID}", "?" * 12),
