@@ -175,7 +175,13 @@ class ProxyServer:
         connection = ClientConnection(self._services, self._gone)
         if self._listener.tls is None:
             return connection
-        return TlsTransport(connection, self._listener.tls(), server_side=True)
+        return TlsTransport(
+            connection,
+            self._listener.tls(),
+            server_side=True,
+            arrived=lambda transport: self._admit(connection, _address(transport)),
+            failed=lambda _: self._gone(connection),
+        )
 
     async def _still(self, standing: Standing, evidence: Evidence) -> Verdict | None:
         return await self._shared.runner.still(standing, evidence, self._listener.entrance)
@@ -200,18 +206,22 @@ class ProxyServer:
     def _welcome(self, transport: asyncio.Transport, connection: asyncio.Protocol) -> Proofs | None:
         sock = transport.get_extra_info("socket")
         peer = read_peer(sock) if self._listener.sock.family == socket.AF_UNIX else None
-        caller = (
-            peer.credentials.uid if peer else str((transport.get_extra_info("peername") or "?")[0])
-        )
-        if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
-            log.warning("connection.turned_away", caller=caller)
+        caller = peer.credentials.uid if peer else _address(transport)
+        if connection not in self._connections and not self._admit(connection, caller):
             return None
         if peer is None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return self._proofs(peer, transport.get_extra_info("ssl_object"))
+
+    def _admit(self, connection: asyncio.Protocol, caller: int | str) -> bool:
+        """Take a connection in, before its handshake; return False where there are too many."""
+        if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
+            log.warning("connection.turned_away", caller=caller)
+            return False
         self._connections[connection] = caller
         self._callers[caller] += 1
         self._shared.metrics.connections.inc()
-        return self._proofs(peer, transport.get_extra_info("ssl_object"))
+        return True
 
     def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
         chain = certificates(tls)
@@ -279,6 +289,10 @@ class ProxyServer:
         except Exception:
             log.exception("connection.failed")
             failed()
+
+
+def _address(transport: asyncio.Transport) -> str:
+    return str((transport.get_extra_info("peername") or "?")[0])
 
 
 def _busy(connection: asyncio.Protocol) -> bool:
