@@ -217,7 +217,7 @@ async def test_broken_records_lose_the_connection():
 
 async def test_what_comes_behind_the_end_is_thrown_away():
     """Without an end to it, it would fill the memory."""
-    server, client, one, other = await pair(*contexts())
+    server, client, one, _ = await pair(*contexts())
     await asyncio.gather(server.made, client.made)
     client.transport.write_eof()
     await server.ended

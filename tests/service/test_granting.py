@@ -123,6 +123,7 @@ async def test_a_grant_is_recorded_told_counted_and_in_force(build):
         ({"seconds": 10**30}, "at most 8 h"),
         ({"seconds": -(10**30)}, "more than none"),
         ({"action": "*"}, "names its actions"),
+        ({"facts": ["name:\ud800"]}, "does not print"),
     ],
 )
 async def test_what_is_no_grant_is_told(build, changes, said):
