@@ -23,6 +23,7 @@ from authz.errors import RefusedError
 from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
+from authz.proxy.contexts import trusts
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
@@ -126,6 +127,8 @@ class ProxyServer:
         )
         self._callers: Counter[int | str] = Counter()
         self._connections: dict[asyncio.Protocol, int | str] = {}
+        self._contexts: dict[asyncio.Protocol, ssl.SSLContext] = {}
+        """By which contexts clients with a certificate came in."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._beginning = False
         self._stack = AsyncExitStack()
@@ -190,9 +193,22 @@ class ProxyServer:
         """Judge again what is under way: streams do not outlive rights."""
         while True:
             await asyncio.sleep(AGAIN)
+            self._cut_forsaken()
             for connection in [*self._connections]:
                 if isinstance(connection, ClientConnection) and connection.lasts:
                     await self._guarded(connection.check(), connection.close)
+
+    def _cut_forsaken(self) -> None:
+        """Cut who proved himself by a handshake of before an authority was taken away."""
+        if self._listener.tls is None:
+            return
+        context = self._listener.tls()
+        earlier = set(self._contexts.values()) - {context}
+        gone = {each for each in earlier if not trusts(context, each)}
+        for connection, made in [*self._contexts.items()]:
+            if made in gone and isinstance(connection, ClientConnection):
+                log.info("connection.cut", caller=self._connections.get(connection))
+                connection.cut()
 
     async def _refuse(self, raw: RawRequest, refusal: RefusedError) -> Verdict:
         return await self._shared.runner.refuse(raw, refusal, self._listener.entrance)
@@ -211,7 +227,11 @@ class ProxyServer:
             return None
         if peer is None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        return self._proofs(peer, transport.get_extra_info("ssl_object"))
+        tls = transport.get_extra_info("ssl_object")
+        chain = certificates(tls)
+        if chain:
+            self._contexts[connection] = tls.context
+        return self._proofs(peer, chain, "mutual" if chain else "server" if tls else "none")
 
     def _admit(self, connection: asyncio.Protocol, caller: int | str) -> bool:
         """Take a connection in, before its handshake; return False where there are too many."""
@@ -223,9 +243,7 @@ class ProxyServer:
         self._shared.metrics.connections.inc()
         return True
 
-    def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None) -> Proofs:
-        chain = certificates(tls)
-        protection = "mutual" if chain else "server" if tls else "none"
+    def _proofs(self, peer: Peer | None, chain: tuple[str, ...], protection: str) -> Proofs:
         accounts = self._shared.accounts
         last = Evidence(certificates=chain, listener=self._listener.address, tls=protection)
 
@@ -241,6 +259,7 @@ class ProxyServer:
         return evidence
 
     def _gone(self, connection: asyncio.Protocol) -> None:
+        self._contexts.pop(connection, None)
         caller = self._connections.pop(connection, None)
         if caller is None:
             return

@@ -111,13 +111,20 @@ class Front:
         return tuple(found)
 
     def renew(self) -> None:
-        """Read certificates, keys and revocation lists again. Raises ConfigurationError."""
-        for one in self.opened:
-            for each in (one.tls, one.revoked):
+        """Read certificates, keys and revocation lists again, all of them.
+
+        Raises ConfigurationError, which names each that cannot be read.
+        """
+        made = (each for one in self.opened for each in (one.tls, one.revoked))
+        problems = []
+        for each in (*made, self.daemon_tls):
+            try:
                 if each:
                     each.renew()
-        if self.daemon_tls:
-            self.daemon_tls.renew()
+            except ConfigurationError as error:
+                problems.append(str(error))
+        if problems:
+            raise ConfigurationError("; ".join(problems))
 
 
 def places(settings: Settings) -> tuple[Place, ...]:

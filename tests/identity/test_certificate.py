@@ -190,3 +190,24 @@ def test_a_revocation_list_is_read():
     )
     with pytest.raises(ValueError, match="PEM"):
         read_revoked(b"nonsense")
+
+
+def test_a_file_can_have_a_list_of_each_authority():
+    """The handshake takes all of them, and so does each request."""
+    lists = []
+    for name in ("one", "two"):
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        made = datetime.now(UTC)
+        revoked = x509.RevokedCertificateBuilder().serial_number(7).revocation_date(made).build()
+        builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(made)
+        builder = builder.next_update(made + timedelta(days=1)).add_revoked_certificate(revoked)
+        signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256())
+        lists.append((issuer.public_bytes(), signed.public_bytes(serialization.Encoding.PEM)))
+    found = read_revoked(b"# ours\n" + lists[0][1] + b"# theirs\n" + lists[1][1])
+
+    for issuer, _ in lists:
+        found.check(issuer, 8, datetime.now(UTC))
+        with pytest.raises(RefusedError, match="revoked"):
+            found.check(issuer, 7, datetime.now(UTC))
+    with pytest.raises(RefusedError, match="expired"):
+        found.check(b"another", 1, datetime.now(UTC) + timedelta(days=2))

@@ -175,6 +175,22 @@ def test_a_revocation_list_is_read_again(policy, files, tmp_path):
         pass
 
 
+def test_one_broken_file_holds_no_other_back(policy, files):
+    """Each that cannot be read is named; the rest is as it is in the files."""
+    listen = {"address": "tcp://127.0.0.1:0", "identity": ["jwt"], "tls": files}
+    other = files | {"certificate": files["certificate"].with_name("other.pem")}
+    other["certificate"].write_bytes(files["certificate"].read_bytes())
+    said = settings({**listen, "tls": other}, listen, identity={"jwt": JWT})
+    with front.opened(said, policy) as opened:
+        first, second = (each.tls for each in opened.opened)
+        before = first(), second()
+        other["certificate"].write_text("nonsense")
+        with pytest.raises(ConfigurationError, match=r"other\.pem"):
+            opened.renew()
+        assert first() is before[0]
+        assert second() is not before[1]
+
+
 def test_insecurity_is_loud(policy):
     """A listener that lets in anybody says so."""
     said = settings({"address": "tcp://127.0.0.1:0", "insecure": True})
