@@ -190,7 +190,7 @@ def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
 def _uris(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
         return ()
     return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
 

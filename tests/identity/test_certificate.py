@@ -15,7 +15,12 @@ from authz.identity.identity import Proof
 from authz.wire.evidence import Evidence
 
 
-def a_certificate(*names: str, units: tuple[str, ...] = (), uris: tuple[str, ...] = ()) -> str:
+def a_certificate(
+    *names: str,
+    units: tuple[str, ...] = (),
+    uris: tuple[str, ...] = (),
+    extension: x509.ExtensionType | None = None,
+) -> str:
     """Make a self-signed certificate with these common names, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
@@ -33,10 +38,9 @@ def a_certificate(*names: str, units: tuple[str, ...] = (), uris: tuple[str, ...
         .not_valid_after(now + timedelta(days=1))
     )
     if uris:
-        alternative = [x509.UniformResourceIdentifier(uri) for uri in uris]
-        certificate = certificate.add_extension(
-            x509.SubjectAlternativeName(alternative), critical=False
-        )
+        extension = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(u) for u in uris])
+    if extension:
+        certificate = certificate.add_extension(extension, critical=False)
     certificate = certificate.sign(key, SHA256())
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
@@ -117,6 +121,16 @@ def test_a_workload_is_its_spiffe_uri():
 
     assert proved(a_certificate(uris=(uri,))).subject == f"cert:{uri}"
     assert proved(a_certificate("alice", uris=(uri,))).subject == "cert:alice"
+
+
+def test_a_name_of_a_kind_that_nobody_reads_is_left_alone():
+    """An X.400 address among the alternative names, as old authorities write one."""
+    odd = x509.UnrecognizedExtension(
+        x509.oid.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004a3023000")
+    )
+    assert proved(a_certificate("alice", extension=odd)).subject == "cert:alice"
+    with pytest.raises(RefusedError, match="expected one plain"):
+        proved(a_certificate(extension=odd))
 
 
 def test_without_a_certificate_another_method_may_know():

@@ -64,7 +64,7 @@ def settings(*listens: dict, **more) -> Settings:
 def entrances(opened: front.Front, said: Settings):
     """Return what each server demands."""
     shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
-    return [server._listener.entrance for server in front.servers(opened, said, shared)]
+    return [server._listener.entrance for server in front.servers(opened, shared)]
 
 
 def test_a_unix_socket_is_for_whom_the_settings_say(tmp_path, policy):
@@ -116,7 +116,7 @@ def test_a_listener_filters_if_the_settings_say_so(tmp_path, policy):
     )
     shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
     with front.opened(said, policy) as opened:
-        made = front.servers(opened, said, shared)
+        made = front.servers(opened, shared)
 
         assert [server._listener.filters for server in made] == [True, False]
 
@@ -187,6 +187,7 @@ def test_one_broken_file_holds_no_other_back(policy, files):
         other["certificate"].write_text("nonsense")
         with pytest.raises(ConfigurationError, match=r"other\.pem"):
             opened.renew()
+        assert opened.tokens[1]._outdated
         assert first() is before[0]
         assert second() is not before[1]
 
