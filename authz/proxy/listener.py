@@ -25,6 +25,7 @@ from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
 from authz.proxy.contexts import trusts
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer
+from authz.proxy.handshakes import Handshakes
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
@@ -129,6 +130,7 @@ class ProxyServer:
         self._connections: dict[asyncio.Protocol, int | str] = {}
         self._contexts: dict[asyncio.Protocol, ssl.SSLContext] = {}
         """By which contexts clients with a certificate came in."""
+        self._handshakes = Handshakes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._beginning = False
         self._stack = AsyncExitStack()
@@ -182,6 +184,7 @@ class ProxyServer:
             connection,
             self._listener.tls(),
             server_side=True,
+            handshakes=self._handshakes,
             arrived=lambda transport: self._admit(connection, _address(transport)),
             failed=lambda _: self._gone(connection),
         )

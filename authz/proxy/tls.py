@@ -18,6 +18,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any, cast
 
+from authz.proxy.handshakes import Handshakes
 from authz.proxy.records import Records
 
 HANDSHAKE_TIME = 10.0
@@ -49,13 +50,14 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         *,
         server_side: bool,
         server_name: str | None = None,
+        handshakes: Handshakes | None = None,
         arrived: Callable[[asyncio.Transport], bool] | None = None,
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Take the protocol that speaks inside; it is connected behind the handshake.
 
         Where there is none, ``failed`` is told why. ``arrived`` says whether there is
-        to be a handshake at all.
+        to be a handshake at all, and it takes turns with the other ``handshakes``.
         """
         asyncio.Transport.__init__(self)
         self._app = protocol
@@ -77,6 +79,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._told_end = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._handshakes = handshakes
         self._arrived = arrived
         self._failed = failed
         self.problem: Exception | None = None
@@ -97,7 +100,12 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
     def data_received(self, data: bytes) -> None:
         """Decrypt all that can be, so that nothing waits inside of OpenSSL."""
         self._pieces = self._records.cut(data)
-        self._go_on()
+        if self._ready or self._handshakes is None:
+            self._go_on()
+        elif self._raw:
+            self._more = True
+            self._raw.pause_reading()
+            self._handshakes.add(self._go_on_later)
 
     def eof_received(self) -> bool:
         """Tell a proper end from a cut."""
@@ -225,10 +233,18 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         more, self._more = self._more, len(turn) == _IN_A_TURN
         if self._more and not self._raw.is_closing():
             self._raw.pause_reading()
-            asyncio.get_running_loop().call_soon(self._go_on)
+            asyncio.get_running_loop().call_soon(self._go_on_later)
         elif more:
             self._read_on()
         self._deliver()
+
+    def _go_on_later(self) -> None:
+        """Do so outside of what the loop calls for a connection, and ends where that fails."""
+        try:
+            self._go_on()
+        except Exception as error:
+            self._fail(error)
+            raise
 
     def _read_on(self) -> None:
         """Read from the plain transport, unless there is enough to do."""

@@ -313,3 +313,19 @@ async def test_who_may_not_come_gets_no_handshake():
     assert right.recv(100) == b""
     assert not server.made.done()
     right.close()
+
+
+async def test_a_defect_behind_others_turns_ends_the_connection():
+    """As the loop does it where it calls itself."""
+    server, client, one, other = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    for _ in range(2000):
+        other._tls.write(b"x")
+    one.data_received(other._outgoing.read())
+    server.data_received = lambda _: 1 // 0
+
+    assert isinstance(await server.lost, ZeroDivisionError)
+    assert len(told) == 1
+    await client.lost
