@@ -154,7 +154,7 @@ class _GrantPages:
             return refused
         try:
             asked = json.loads(await request.text())
-        except (ValueError, RecursionError):
+        except (ValueError, LookupError, RecursionError):  # LookupError: a charset of nobody
             asked = None
         if not isinstance(asked, dict):
             return _json(Answer(400, {"message": "expected a JSON object"}))

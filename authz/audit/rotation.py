@@ -11,6 +11,7 @@ import gzip
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,11 +85,20 @@ def _listed(path: Path) -> set[Path]:
                 for each in path.parent.iterdir()
                 if each.name.startswith(path.name)
                 and _CLOSED.fullmatch(each.name[len(path.name) :])
+                and not _is_special(each)
             },
         )
         if found == before:
             break
     return found
+
+
+def _is_special(path: Path) -> bool:
+    """Say whether a name leads to what is no file: a pipe would be waited for."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False  # it may just be getting another name
 
 
 def first_of(path: Path) -> int | None:

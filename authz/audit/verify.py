@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 UNKNOWN = ""
+MOST_TOLD = 1000
+"""Problems, and notes, that are kept; a file of nonsense must not fill the memory."""
 UNSIGNED = "a checkpoint without a signature of this key that holds"
 
 
@@ -41,7 +43,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Report:
-    """What was found. ``problems`` break the chain, ``notes`` do not."""
+    """What was found. ``problems`` break the chain, ``notes`` do not; ``untold`` more came."""
 
     lines: int = 0
     first: int = 0
@@ -53,6 +55,14 @@ class Report:
     kinds: dict[str, int] = field(default_factory=dict)
     problems: list[Finding] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
+    untold: int = 0
+
+    def tell(self, among: list[Finding], finding: Finding) -> None:
+        """Keep a problem or a note, or count it where there are very many."""
+        if len(among) < MOST_TOLD:
+            among.append(finding)
+        else:
+            self.untold += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,10 +247,10 @@ class _Check:
         return any(is_signed(record, key) for key in self._keys)
 
     def _problem(self, entry: Entry, seq: int, message: str) -> None:
-        self._report.problems.append(_found(entry, seq, message))
+        self._report.tell(self._report.problems, _found(entry, seq, message))
 
     def _note(self, entry: Entry, seq: int, message: str) -> None:
-        self._report.notes.append(_found(entry, seq, message))
+        self._report.tell(self._report.notes, _found(entry, seq, message))
 
 
 def _found(entry: Entry, seq: int, message: str) -> Finding:

@@ -15,9 +15,9 @@ import click
 
 from authz.audit.chain import Kind
 from authz.audit.checkpoint import load_verifier
-from authz.audit.query import Query, facts, moment
+from authz.audit.query import Query, facts, moment, table
 from authz.audit.reader import Entry, read, whole
-from authz.audit.trail import Trail
+from authz.audit.trail import Line, Trail
 from authz.audit.verify import Demands, Finding, Report, verify
 from authz.cli.options import USAGE, fail
 from authz.errors import ConfigurationError
@@ -178,17 +178,17 @@ def tail(file: Path, count: int, *, follow: bool, every: bool, as_json: bool) ->
     if not follow:
         return
     with suppress(KeyboardInterrupt):
-        for text in _coming(file, seq):
-            record = json.loads(text)
-            if every or record.get("kind") == Kind.DECISION:
-                _show(record, text, as_json=as_json)
+        for line in _coming(file, seq):
+            record = line.record()
+            if record and (every or record.get("kind") == Kind.DECISION):
+                _show(record, line.text, as_json=as_json)
 
 
-def _coming(file: Path, seq: int) -> Iterator[bytes]:
+def _coming(file: Path, seq: int) -> Iterator[Line]:
     trail = Trail(file, seq)
     while True:
         lines = trail.take()
-        yield from (each.text for each in lines)
+        yield from lines
         if not lines:
             time.sleep(EVERY)
 
@@ -205,7 +205,9 @@ def _moment(option: str, text: str) -> datetime | None:
 
 def _show(record: Mapping[str, Any], text: bytes, *, as_json: bool) -> None:
     if as_json:
-        click.echo(text.decode("utf-8", errors="replace").rstrip("\n"))
+        line = text.decode("utf-8", errors="replace").rstrip("\n")
+        ours = line.isascii() and line.isprintable()
+        click.echo(line if ours else json.dumps(record))
         return
     click.echo(sentence(record))
 
@@ -215,9 +217,9 @@ def sentence(record: Mapping[str, Any]) -> str:
     when = printable(str(record.get("time", "")))
     if record.get("kind", Kind.DECISION) != Kind.DECISION:
         rest = [_pair(*each) for each in record.items() if each[0] not in NOT_SAID]
-        return f"{when}  {printable(str(record['kind'])):<8} {printable('  '.join(rest))}"
-    identity, request = record.get("identity") or {}, record.get("request") or {}
-    verdict = str(record.get("verdict", ""))
+        return f"{when}  {printable(str(record.get('kind'))):<8} {printable('  '.join(rest))}"
+    identity, request = table(record, "identity"), table(record, "request")
+    verdict = printable(str(record.get("verdict", "")))
     head = click.style(verdict.upper().ljust(8), fg=COLOURS.get(verdict))
     what = f"{request.get('method') or ''} {request.get('target') or ''}".strip()
     parts = [
@@ -256,6 +258,8 @@ def _print(report: Report, *, signed: bool, kept: bool) -> None:
         click.echo(f"{click.style('BROKEN', fg='red', bold=True)}  {printable(str(finding))}")
     for finding in report.notes:
         click.echo(f"note    {printable(str(finding))}")
+    if report.untold:
+        click.echo(f"{report.untold} more of both were found")
     span = f"sequence {report.first} to {report.last}" if report.first else "no lines"
     state = "broken" if report.problems else "whole"
     click.echo(f"{state}: {report.lines} lines, {span}, head {report.head}")
@@ -290,6 +294,7 @@ def _document(report: Report) -> dict[str, Any]:
         "kinds": report.kinds,
         "problems": [_finding(each) for each in report.problems],
         "notes": [_finding(each) for each in report.notes],
+        "untold": report.untold,
     }
 
 

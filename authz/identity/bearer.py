@@ -106,11 +106,11 @@ class Bearer:
         if header.get("typ") != self._rules.type:
             raise _bad(f"the token's type is not {self._rules.type}")
         algorithm, kid = header.get("alg"), header.get("kid")
-        if algorithm not in self._rules.algorithms:
+        if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
             raise _bad("the token's algorithm is none of those that are taken here")
         if not isinstance(kid, str):
             raise _bad("the token names no key")
-        return {"alg": str(algorithm), "kid": kid}
+        return {"alg": algorithm, "kid": kid}
 
     def _verified(self, token: str, header: Mapping[str, str]) -> dict[str, Any]:
         key = self._ring.find(header["kid"])

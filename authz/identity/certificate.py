@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from authz.errors import Reason, RefusedError
@@ -34,6 +35,8 @@ NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@ +=/-]{0,254}[A-Za-z0-9_]|[A-Za-z0-
 
 SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]{1,128}){1,16}")
 """An identity of SPIFFE: a trust domain and a path. No common name has its colon."""
+
+_LIST = re.compile(rb"-----BEGIN X509 CRL-----")
 
 RESERVED = re.compile(r"(user|group|role|pack|cert|token|container):", re.IGNORECASE)
 
@@ -64,22 +67,34 @@ def daemon_certificate(evidence: Evidence) -> Identity | None:
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """A revocation list: whose it is, which serial numbers are on it, until when it holds."""
+    """A revocation list: whose it is, which serial numbers are on it, until when it holds.
+
+    ``further`` are those of other authorities.
+    """
 
     issuer: bytes
     serials: frozenset[int]
     until: datetime | None
+    further: tuple[Revoked, ...] = ()
 
     def check(self, issuer: bytes, serial: int, now: datetime) -> None:
-        """Raise RefusedError(BAD_CREDENTIAL) for a certificate on it, and when it is too old."""
+        """Raise RefusedError(BAD_CREDENTIAL) for a certificate on one, and when one is too old."""
         if self.until is not None and now > self.until:
             raise _bad("the revocation list has expired")
         if issuer == self.issuer and serial in self.serials:
             raise _bad("the client's certificate is revoked")
+        for each in self.further:
+            each.check(issuer, serial, now)
 
 
 def read_revoked(pem: bytes) -> Revoked:
-    """Read a revocation list. Raises ValueError."""
+    """Read a file of revocation lists, one for each authority. Raises ValueError."""
+    begins = [found.start() for found in _LIST.finditer(pem)] or [0]
+    first, *further = (_revoked(pem[begin:end]) for begin, end in zip_longest(begins, begins[1:]))
+    return replace(first, further=tuple(further))
+
+
+def _revoked(pem: bytes) -> Revoked:
     found = x509.load_pem_x509_crl(pem)
     serials = frozenset(each.serial_number for each in found)
     return Revoked(found.issuer.public_bytes(), serials, found.next_update_utc)
@@ -175,7 +190,7 @@ def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
 def _uris(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    except (x509.ExtensionNotFound, x509.UnsupportedGeneralNameType, x509.DuplicateExtension):
         return ()
     return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
 

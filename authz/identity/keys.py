@@ -74,7 +74,8 @@ def _key(member: Mapping[str, Any]) -> Key | None:
     stated = member.get("alg")
     if stated is not None:
         algorithms = tuple(each for each in algorithms if each == stated)
-    usable = member.get("use", "sig") == "sig" and "verify" in member.get("key_ops", ["verify"])
+    uses = member.get("key_ops", ["verify"])
+    usable = member.get("use", "sig") == "sig" and isinstance(uses, list) and "verify" in uses
     if not algorithms or not usable or "d" in member:
         return None
     try:

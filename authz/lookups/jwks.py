@@ -56,6 +56,7 @@ class KeySource:
         self._tls = tls
         self._clock = clock
         self._tried: float | None = None
+        self._outdated = False
         self._busy = asyncio.Lock()
 
     async def before(self, evidence: Evidence) -> None:
@@ -67,14 +68,20 @@ class KeySource:
         except RefusedError:
             return  # the method says why
         age = self._ring.age
-        if self._ring.find(kid) is None or age is None or age > FRESH:
+        if self._outdated or self._ring.find(kid) is None or age is None or age > FRESH:
             await self.refresh()
+
+    def outdate(self) -> None:
+        """Have the next token wait for keys of now: an operator may have taken one away."""
+        self._outdated = True
 
     async def refresh(self) -> None:
         """Fetch, unless that was tried just now. A failure leaves what there is."""
         async with self._busy:
-            if self._tried is not None and self._clock() - self._tried < PAUSE:
+            recent = self._tried is not None and self._clock() - self._tried < PAUSE
+            if recent and not self._outdated:
                 return
+            self._outdated = False
             self._tried = self._clock()
             try:
                 async with asyncio.timeout(TIME_LIMIT):

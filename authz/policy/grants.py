@@ -169,8 +169,8 @@ def _word_problems(grant: Grant) -> list[Problem]:
         found.append(_problem("has no reason on one line", "why this is needed"))
     elif len(grant.reason) > LONGEST_REASON:
         found.append(_problem(f"has a reason above {LONGEST_REASON} characters"))
-    if any("\n" in text or "\r" in text for text in (grant.subject, grant.action, *grant.facts)):
-        found.append(_problem("holds a line break"))
+    if not all(text.isprintable() for text in (grant.subject, grant.action, *grant.facts)):
+        found.append(_problem("holds a line break, or another character that does not print"))
     return found
 
 

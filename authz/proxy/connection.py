@@ -117,6 +117,10 @@ class ClientConnection(asyncio.Protocol):
         """Close at once: the service ends."""
         self._cut(End.STOPPED)
 
+    def cut(self) -> None:
+        """Close at once: whoever this is has lost his rights."""
+        self._cut(End.CUT)
+
     def _cut(self, end: End) -> None:
         if self._transport:
             self._flow.end = self._flow.end or end

@@ -1,6 +1,7 @@
 """TLS settings to contexts: who is trusted, and what is never done.
 
-A context is made anew when files change; connections that stand keep theirs.
+A context is made anew when files change; connections that stand keep theirs, unless
+an authority that it trusted is gone.
 """
 
 import ssl
@@ -32,10 +33,12 @@ class ClientFiles:
 
 
 def server_context(files: ServerFiles) -> ssl.SSLContext:
-    """Return a listener's context: TLS 1.2 or newer, no resumption, HTTP/1.1 alone.
+    """Return a listener's context: TLS 1.2 or newer, no tickets, HTTP/1.1 alone.
 
-    A resumed session would carry a certificate that was revoked meanwhile. With
-    a revocation list an expired one refuses everybody. Raises ConfigurationError.
+    A ticket would carry a certificate into the context of later files. What TLS 1.2
+    remembers without one ends with the context, and each request looks at the
+    certificate again. With a revocation list an expired one refuses everybody. Raises
+    ConfigurationError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -51,6 +54,12 @@ def server_context(files: ServerFiles) -> ssl.SSLContext:
         _trust(context, files.crl)
         context.verify_flags |= ssl.VerifyFlags.VERIFY_CRL_CHECK_LEAF
     return context
+
+
+def trusts(context: ssl.SSLContext, earlier: ssl.SSLContext) -> bool:
+    """Say whether a context still trusts every authority that an earlier one did."""
+    now, before = (set(each.get_ca_certs(binary_form=True)) for each in (context, earlier))
+    return before <= now
 
 
 def client_context(files: ClientFiles) -> ssl.SSLContext:

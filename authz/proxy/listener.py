@@ -23,7 +23,9 @@ from authz.errors import RefusedError
 from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
 from authz.proxy.connection import ClientConnection
+from authz.proxy.contexts import trusts
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer, source
+from authz.proxy.handshakes import Handshakes
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
 from authz.proxy.services import Proofs, Services
@@ -37,6 +39,9 @@ from authz.wire.raw import RawRequest
 MOST_CONNECTIONS = 4096
 MOST_OF_ONE = 1024
 """Connections at once, in all and of one caller: an account, or an address."""
+
+UNNAMED = "?"
+"""Stands for all whose connection has no address any more."""
 
 BACKLOG = 1024
 SHUTDOWN_TIME = 3.0
@@ -126,6 +131,9 @@ class ProxyServer:
         )
         self._callers: Counter[int | str] = Counter()
         self._connections: dict[asyncio.Protocol, int | str] = {}
+        self._contexts: dict[asyncio.Protocol, ssl.SSLContext] = {}
+        """By which contexts clients with a certificate came in."""
+        self._handshakes = Handshakes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._beginning = False
         self._stack = AsyncExitStack()
@@ -175,7 +183,14 @@ class ProxyServer:
         connection = ClientConnection(self._services, self._gone)
         if self._listener.tls is None:
             return connection
-        return TlsTransport(connection, self._listener.tls(), server_side=True)
+        return TlsTransport(
+            connection,
+            self._listener.tls(),
+            server_side=True,
+            handshakes=self._handshakes,
+            arrived=lambda transport: self._admit(connection, _address(transport) or UNNAMED),
+            failed=lambda _: self._gone(connection),
+        )
 
     async def _still(self, standing: Standing, evidence: Evidence) -> Verdict | None:
         return await self._shared.runner.still(standing, evidence, self._listener.entrance)
@@ -184,9 +199,22 @@ class ProxyServer:
         """Judge again what is under way: streams do not outlive rights."""
         while True:
             await asyncio.sleep(AGAIN)
+            self._cut_forsaken()
             for connection in [*self._connections]:
                 if isinstance(connection, ClientConnection) and connection.lasts:
                     await self._guarded(connection.check(), connection.close)
+
+    def _cut_forsaken(self) -> None:
+        """Cut who proved himself by a handshake of before an authority was taken away."""
+        if self._listener.tls is None:
+            return
+        context = self._listener.tls()
+        earlier = set(self._contexts.values()) - {context}
+        gone = {each for each in earlier if not trusts(context, each)}
+        for connection, made in [*self._contexts.items()]:
+            if made in gone and isinstance(connection, ClientConnection):
+                log.info("connection.cut", caller=self._connections.get(connection))
+                connection.cut()
 
     async def _refuse(self, raw: RawRequest, refusal: RefusedError) -> Verdict:
         return await self._shared.runner.refuse(raw, refusal, self._listener.entrance)
@@ -200,24 +228,36 @@ class ProxyServer:
     def _welcome(self, transport: asyncio.Transport, connection: asyncio.Protocol) -> Proofs | None:
         sock = transport.get_extra_info("socket")
         peer = read_peer(sock) if self._listener.sock.family == socket.AF_UNIX else None
-        where = "" if peer else source(transport.get_extra_info("peername"))
-        caller = peer.credentials.uid if peer else where or "?"
-        if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
-            log.warning("connection.turned_away", caller=caller)
+        where = "" if peer else _address(transport)
+        caller = peer.credentials.uid if peer else where or UNNAMED
+        if connection not in self._connections and not self._admit(connection, caller):
             return None
         if peer is None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        tls = transport.get_extra_info("ssl_object")
+        chain = certificates(tls)
+        if chain:
+            self._contexts[connection] = tls.context
+        known = Evidence(
+            certificates=chain,
+            listener=self._listener.address,
+            tls="mutual" if chain else "server" if tls else "none",
+            source=where,
+        )
+        return self._proofs(peer, known)
+
+    def _admit(self, connection: asyncio.Protocol, caller: int | str) -> bool:
+        """Take a connection in, before its handshake; return False where there are too many."""
+        if len(self._connections) >= MOST_CONNECTIONS or self._callers[caller] >= MOST_OF_ONE:
+            log.warning("connection.turned_away", caller=caller)
+            return False
         self._connections[connection] = caller
         self._callers[caller] += 1
         self._shared.metrics.connections.inc()
-        return self._proofs(peer, transport.get_extra_info("ssl_object"), where)
+        return True
 
-    def _proofs(self, peer: Peer | None, tls: ssl.SSLObject | None, where: str | None) -> Proofs:
-        chain = certificates(tls)
-        protection = "mutual" if chain else "server" if tls else "none"
+    def _proofs(self, peer: Peer | None, last: Evidence) -> Proofs:
         accounts = self._shared.accounts
-        address = self._listener.address
-        last = Evidence(certificates=chain, listener=address, tls=protection, source=where)
 
         async def evidence(headers: Headers) -> Evidence:
             nonlocal last
@@ -231,6 +271,7 @@ class ProxyServer:
         return evidence
 
     def _gone(self, connection: asyncio.Protocol) -> None:
+        self._contexts.pop(connection, None)
         caller = self._connections.pop(connection, None)
         if caller is None:
             return
@@ -279,6 +320,10 @@ class ProxyServer:
         except Exception:
             log.exception("connection.failed")
             failed()
+
+
+def _address(transport: asyncio.Transport) -> str | None:
+    return source(transport.get_extra_info("peername"))
 
 
 def _busy(connection: asyncio.Protocol) -> bool:

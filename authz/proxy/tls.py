@@ -13,32 +13,51 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
+from time import monotonic
 from typing import Any, cast
+
+from authz.proxy.handshakes import Handshakes
+from authz.proxy.records import Records
 
 HANDSHAKE_TIME = 10.0
 """Seconds for a handshake."""
 
+MOST_EMPTY = 64
+"""Records without data that a peer may send, such as requests for new keys; one more a minute.
+
+Each costs as much as the decryption of many kilobytes, and asks for an answer.
+"""
+
 _RECORD = 16 * 1024
 """What OpenSSL decrypts at once. Room for more would be made, and thrown away, each time."""
+
+_IN_A_TURN = 16
+"""Pieces of so many records that are decrypted before others have a turn.
+
+A hundred thousand records of one byte take a second, and all connections wait.
+"""
 
 
 class TlsTransport(asyncio.Protocol, asyncio.Transport):
     """The protocol of a plain transport, and the transport of an ordinary protocol."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  two sides, and what each can be told
         self,
         protocol: asyncio.Protocol,
         context: ssl.SSLContext,
         *,
         server_side: bool,
         server_name: str | None = None,
+        handshakes: Handshakes | None = None,
+        arrived: Callable[[asyncio.Transport], bool] | None = None,
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """Take the protocol that speaks inside; it is connected behind the handshake.
 
-        Where there is none, ``failed`` is told why.
+        Where there is none, ``failed`` is told why. ``arrived`` says whether there is
+        to be a handshake at all, and it takes turns with the other ``handshakes``.
         """
         asyncio.Transport.__init__(self)
         self._app = protocol
@@ -50,11 +69,18 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._raw: asyncio.Transport | None = None
         self._ready = False
         self._paused = False
-        self._held: deque[bytes] = deque()
+        self._held: list[bytes] = []
+        self._records = Records()
+        self._pieces: Iterator[tuple[bytes, int]] = iter(())
+        self._more = False
+        self._empty = 0
+        self._began = monotonic()
         self._peer_ended = False
         self._told_end = False
         self._ended = False
         self._timer: asyncio.TimerHandle | None = None
+        self._handshakes = handshakes
+        self._arrived = arrived
         self._failed = failed
         self.problem: Exception | None = None
         """Why the handshake failed."""
@@ -64,21 +90,22 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake."""
         self._raw = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        if self._arrived and not self._arrived(self._raw):
+            self._raw.abort()
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(HANDSHAKE_TIME, self._too_slow)
         self._shake()
 
     def data_received(self, data: bytes) -> None:
         """Decrypt all that can be, so that nothing waits inside of OpenSSL."""
-        self._incoming.write(data)
-        if not self._ready and not self._shake():
-            return
-        try:
-            self._decrypt()
-        except ssl.SSLError as error:
-            self._fail(error)
-            return
-        self._deliver()
+        self._pieces = self._records.cut(data)
+        if self._ready or self._handshakes is None:
+            self._go_on()
+        elif self._raw:
+            self._more = True
+            self._raw.pause_reading()
+            self._handshakes.add(self._go_on_later)
 
     def eof_received(self) -> bool:
         """Tell a proper end from a cut."""
@@ -151,8 +178,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
     def resume_reading(self) -> None:
         """Go on."""
         self._paused = False
-        if self._raw and not self._raw.is_closing():
-            self._raw.resume_reading()
+        self._read_on()
         self._deliver()
 
     def is_reading(self) -> bool:
@@ -185,6 +211,46 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
 
     # Within
 
+    def _go_on(self) -> None:
+        """Decrypt what has come; of very many records some, and the rest when others had a turn.
+
+        What comes behind the peer's end is nobody's, and thrown away.
+        """
+        if self._raw is None or self._raw.is_closing():
+            return
+        turn = list(islice(self._pieces, _IN_A_TURN))
+        for piece, records in turn:
+            if self._peer_ended:
+                break
+            self._incoming.write(piece)
+            if self._ready:
+                self._decrypt(records)
+            elif self._shake():
+                self._decrypt(0)
+            if self.problem:
+                return
+        self._flush()  # answers to requests for new keys
+        more, self._more = self._more, len(turn) == _IN_A_TURN
+        if self._more and not self._raw.is_closing():
+            self._raw.pause_reading()
+            asyncio.get_running_loop().call_soon(self._go_on_later)
+        elif more:
+            self._read_on()
+        self._deliver()
+
+    def _go_on_later(self) -> None:
+        """Do so outside of what the loop calls for a connection, and ends where that fails."""
+        try:
+            self._go_on()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _read_on(self) -> None:
+        """Read from the plain transport, unless there is enough to do."""
+        if self._raw and not (self._paused or self._more or self._raw.is_closing()):
+            self._raw.resume_reading()
+
     def _shake(self) -> bool:
         """Go on with the handshake; say whether it is done."""
         try:
@@ -203,26 +269,30 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._app.connection_made(self)
         return True
 
-    def _decrypt(self) -> None:
-        pieces = []
-        while not self._peer_ended:
-            try:
-                piece = self._tls.read(_RECORD)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLZeroReturnError:
-                piece = b""
-            if piece:
-                pieces.append(piece)
-            else:
-                self._peer_ended = True
-        if pieces:
-            self._held.append(b"".join(pieces))
-        self._flush()  # answers to requests for new keys
+    def _decrypt(self, records: int) -> None:
+        """Decrypt what is there, in which so many records end."""
+        found = len(self._held)
+        try:
+            while piece := self._tls.read(_RECORD):
+                self._held.append(piece)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self._peer_ended = True
+        except ssl.SSLError as error:
+            self._fail(error)
+            return
+        else:
+            self._peer_ended = True
+        self._empty += max(0, records - (len(self._held) - found))
+        if self._empty > MOST_EMPTY + (monotonic() - self._began) / 60:
+            self._fail(ConnectionAbortedError("TLS stream has too many records without data"))
 
     def _deliver(self) -> None:
-        while self._held and not self._paused:
-            self._app.data_received(self._held.popleft())
+        if self._held and not self._paused:
+            data = b"".join(self._held)
+            self._held.clear()
+            self._app.data_received(data)
         if self._peer_ended and not self._held and not self._paused and not self._told_end:
             self._told_end = True
             if not self._app.eof_received():

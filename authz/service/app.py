@@ -146,7 +146,7 @@ async def run(ground: Ground) -> None:
         front.signing(settings, ground.passes),
         front.recording(runner),
     )
-    servers: list[Server] = [*front.servers(ground.front, settings, shared)]
+    servers: list[Server] = [*front.servers(ground.front, shared)]
     if PLUGIN in ground.sockets:
         sock = ground.sockets[PLUGIN].sock
         servers.append(PluginServer(sock, runner, max_body=limits.max_body))

@@ -85,10 +85,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """The proxy, opened. ``daemon_tls`` is there where the daemon is behind TLS."""
+    """The proxy, opened. ``daemon_tls`` is there where the daemon is behind TLS.
+
+    ``tokens`` are there where listeners can take some: who checks them, and whose keys.
+    """
 
     opened: tuple[Opened, ...]
     daemon_tls: Renewable[ssl.SSLContext] | None
+    tokens: tuple[bearer.Bearer, jwks.KeySource] | None = None
 
     @property
     def further(self) -> tuple[CurrentPolicy, ...]:
@@ -111,13 +115,22 @@ class Front:
         return tuple(found)
 
     def renew(self) -> None:
-        """Read certificates, keys and revocation lists again. Raises ConfigurationError."""
-        for one in self.opened:
-            for each in (one.tls, one.revoked):
+        """Read certificates, keys and revocation lists again; those of tokens with the next one.
+
+        Raises ConfigurationError, which names each that cannot be read.
+        """
+        made = (each for one in self.opened for each in (one.tls, one.revoked))
+        if self.tokens:
+            self.tokens[1].outdate()
+        problems = []
+        for each in (*made, self.daemon_tls):
+            try:
                 if each:
                     each.renew()
-        if self.daemon_tls:
-            self.daemon_tls.renew()
+            except ConfigurationError as error:
+                problems.append(str(error))
+        if problems:
+            raise ConfigurationError("; ".join(problems))
 
 
 def places(settings: Settings) -> tuple[Place, ...]:
@@ -151,7 +164,7 @@ def opened(
             found.append(Opened(each, sock, own, _inward(each), _revoked(each)))
             if each.insecure:
                 log.warning("listener.insecure", address=each.address)
-        yield Front(tuple(found), outward)
+        yield Front(tuple(found), outward, _tokens(settings))
 
 
 def _outward(files: DaemonTls) -> ssl.SSLContext:
@@ -186,15 +199,14 @@ def recording(runner: Runner) -> Callable[[Outcome], None]:
     return ended
 
 
-def servers(front: Front, settings: Settings, shared: Shared) -> list[ProxyServer]:
-    """Return a server for each listener. Raises ConfigurationError."""
-    tokens = _tokens(settings)
+def servers(front: Front, shared: Shared) -> list[ProxyServer]:
+    """Return a server for each listener."""
     return [
         ProxyServer(
             Listener(
                 each.sock,
                 each.listen.address,
-                _entrance(each, tokens),
+                _entrance(each, front.tokens),
                 each.tls,
                 each.listen.filter,
             ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -194,6 +195,8 @@ class Granting:
             await asyncio.to_thread(grant_file.write, file, now, boot)
         except OSError as error:
             log.error("grant.not_kept", problem=f"{file}: {error.strerror}")  # noqa: TRY400  the disk's fault
+            with suppress(OSError):  # what was revoked must not come back with an older file
+                await asyncio.to_thread(file.unlink, missing_ok=True)
 
     def _told(self, event: str, grant: Grant) -> None:
         self._around.metrics.grant_events.labels(event).inc()

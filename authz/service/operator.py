@@ -143,9 +143,17 @@ class Operator:
         return Answer(200, {"policy": snapshot.digest})
 
     def _read_again(self) -> Snapshot:
-        snapshot = self._policy.reload()
-        for policy in self._further:
-            policy.reload()
+        """Read policies and files; a policy that does not load holds no revocation list back."""
+        try:
+            snapshot = self._policy.reload()
+            for policy in self._further:
+                policy.reload()
+        except Exception:
+            try:
+                self._renew()
+            except ConfigurationError as error:
+                log.error("policy.reload_failed", problems=str(error))  # noqa: TRY400  as above
+            raise
         self._renew()
         return snapshot
 

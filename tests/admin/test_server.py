@@ -280,6 +280,14 @@ async def test_a_wish_that_is_no_object_is_told(admin, service, text):
     assert len(service.done) == 1
 
 
+@root_only
+async def test_a_wish_in_letters_of_nobody_is_told(admin):
+    """It is no defect of ours."""
+    headers = {"Content-Type": "application/json; charset=none"}
+    async with admin.post("/grants", data="{}", headers=headers) as answer:
+        assert answer.status == 400
+
+
 async def test_who_may_not_be_recorded_changes_nothing(admin, service):
     """A grant without a record is none."""
     service.recording = False

@@ -158,3 +158,13 @@ def test_the_oldest_files_may_go(tmp_path: Path, keep: Retention, gone: list[int
 
     assert [each.name for each in expired(family(path), keep, 100 * DAY)] == closed(*gone)
     assert bool(keep) is (keep != Retention())
+
+
+def test_what_is_no_file_is_none_of_the_audit(tmp_path: Path):
+    """A pipe would be waited for, and a device has no end."""
+    path = some_files(tmp_path, ACTIVE, *closed(1))
+    os.mkfifo(tmp_path / closed(2)[0])
+    (tmp_path / closed(3)[0]).symlink_to("/dev/zero")
+    (tmp_path / f"{ACTIVE}.4").mkdir()
+
+    assert [each.name for each in family(path)] == closed(1)

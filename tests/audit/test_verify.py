@@ -335,3 +335,11 @@ def test_a_finding_is_printed_with_its_place():
     assert str(Finding(Path("a.jsonl"), 3, 7, "is gone")) == "a.jsonl:3: sequence 7: is gone"
     assert str(Finding(Path("a.jsonl"), 0, 0, "is gone")) == "a.jsonl: is gone"
     assert len(GENESIS) == 64
+
+
+def test_very_many_problems_are_counted(tmp_path: Path):
+    """The first are told; the rest would fill the memory."""
+    report = checked(tmp_path, [b"\n"] * 1500)
+
+    assert (len(report.problems), report.untold) == (1000, 500)
+    assert report.lines == 1500

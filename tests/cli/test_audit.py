@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -206,6 +207,7 @@ def test_a_time_that_is_none_is_told(log: Path):
 
     assert result.exit_code == 2
     assert "--since is 'yesterday'; expected a time such as" in result.output
+    assert run("query", log, "--since", "999999d").exit_code == 2
 
 
 def test_a_record_is_one_line_for_a_person(log: Path):
@@ -236,6 +238,31 @@ def test_a_refusal_says_why(record: dict[str, object], said: str):
     assert said in sentence(record)
 
 
+HOSTILE = [
+    b'{"seq":1,"kind":"decision","id":"a","identity":"x","request":[1],"verdict":"deny"}',
+    b'{"seq":2,"kind":"decision","id":"\\ud800","verdict":"\\u001b[2J","reason":"\\ud800"}',
+    '{"seq":3,"kind":"decision","id":"\u009b2J","verdict":"deny"}'.encode(),
+    b'{"seq":4,"kind":"decision",\r"id":"a","verdict":"deny"}',
+]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+@pytest.mark.parametrize("name", ["query", "tail"])
+def test_what_somebody_else_wrote_moves_no_cursor(
+    tmp_path: Path, name: str, arguments: tuple[str, ...]
+):
+    """And stops no search."""
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"\n".join(HOSTILE) + b"\n")
+    result = CliRunner().invoke(command, [name, str(log), *arguments], color=True)
+    plain = click.unstyle(result.output)
+
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) == 4
+    assert all(char.isprintable() for line in plain.split("\n") for char in line)
+    assert "\x1b[2J" not in result.output
+
+
 def test_the_end_of_a_log_is_shown(log: Path):
     """As many as are wanted."""
     assert len(run("tail", log).output.splitlines()) == 2
@@ -251,7 +278,7 @@ def test_a_log_is_followed(tmp_path: Path):
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         seen = [process.stdout.readline() for _ in range(2)]
         path.rename(tmp_path / "audit.jsonl.0000000000000001")
-        write(path, [log.add(), log.add("stopped"), log.add()])
+        write(path, [log.add(), log.add("stopped"), log.add(), b'{"seq":6,nonsense\n'])
         seen += [process.stdout.readline() for _ in range(2)]
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)

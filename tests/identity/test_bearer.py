@@ -84,6 +84,8 @@ BROKEN = {
     "a header that is a list": (forged([], {}), "header cannot be read"),
     "alg none": (forged({"alg": "none", "typ": "JWT", "kid": "ec"}, CLAIMS), "algorithm is none"),
     "alg missing": (forged({"typ": "JWT", "kid": "ec"}, CLAIMS), "algorithm is none"),
+    "alg a list": (forged({"typ": "JWT", "kid": "ec", "alg": ["ES256"]}, CLAIMS), "algorithm is"),
+    "alg an object": (forged({"typ": "JWT", "kid": "ec", "alg": {}}, CLAIMS), "algorithm is none"),
     "public key as a secret": (confused(), "algorithm is none"),
     "another algorithm than the key's": (
         a_token(RSA, "RS256", header={"kid": "ec"}),

@@ -15,7 +15,12 @@ from authz.identity.identity import Proof
 from authz.wire.evidence import Evidence
 
 
-def a_certificate(*names: str, units: tuple[str, ...] = (), uris: tuple[str, ...] = ()) -> str:
+def a_certificate(
+    *names: str,
+    units: tuple[str, ...] = (),
+    uris: tuple[str, ...] = (),
+    extension: x509.ExtensionType | None = None,
+) -> str:
     """Make a self-signed certificate with these common names, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
@@ -33,10 +38,9 @@ def a_certificate(*names: str, units: tuple[str, ...] = (), uris: tuple[str, ...
         .not_valid_after(now + timedelta(days=1))
     )
     if uris:
-        alternative = [x509.UniformResourceIdentifier(uri) for uri in uris]
-        certificate = certificate.add_extension(
-            x509.SubjectAlternativeName(alternative), critical=False
-        )
+        extension = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(u) for u in uris])
+    if extension:
+        certificate = certificate.add_extension(extension, critical=False)
     certificate = certificate.sign(key, SHA256())
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
@@ -119,6 +123,16 @@ def test_a_workload_is_its_spiffe_uri():
     assert proved(a_certificate("alice", uris=(uri,))).subject == "cert:alice"
 
 
+def test_a_name_of_a_kind_that_nobody_reads_is_left_alone():
+    """An X.400 address among the alternative names, as old authorities write one."""
+    odd = x509.UnrecognizedExtension(
+        x509.oid.ExtensionOID.SUBJECT_ALTERNATIVE_NAME, bytes.fromhex("3004a3023000")
+    )
+    assert proved(a_certificate("alice", extension=odd)).subject == "cert:alice"
+    with pytest.raises(RefusedError, match="expected one plain"):
+        proved(a_certificate(extension=odd))
+
+
 def test_without_a_certificate_another_method_may_know():
     """None, not a refusal."""
     assert Certificate()(Evidence()) is None
@@ -190,3 +204,24 @@ def test_a_revocation_list_is_read():
     )
     with pytest.raises(ValueError, match="PEM"):
         read_revoked(b"nonsense")
+
+
+def test_a_file_can_have_a_list_of_each_authority():
+    """The handshake takes all of them, and so does each request."""
+    lists = []
+    for name in ("one", "two"):
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        made = datetime.now(UTC)
+        revoked = x509.RevokedCertificateBuilder().serial_number(7).revocation_date(made).build()
+        builder = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(made)
+        builder = builder.next_update(made + timedelta(days=1)).add_revoked_certificate(revoked)
+        signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256())
+        lists.append((issuer.public_bytes(), signed.public_bytes(serialization.Encoding.PEM)))
+    found = read_revoked(b"# ours\n" + lists[0][1] + b"# theirs\n" + lists[1][1])
+
+    for issuer, _ in lists:
+        found.check(issuer, 8, datetime.now(UTC))
+        with pytest.raises(RefusedError, match="revoked"):
+            found.check(issuer, 7, datetime.now(UTC))
+    with pytest.raises(RefusedError, match="expired"):
+        found.check(b"another", 1, datetime.now(UTC) + timedelta(days=2))

@@ -25,6 +25,8 @@ def test_keys_verify_what_fits_their_type():
         a_jwk(SHORT, "a"),
         a_jwk(RSA, "a", use="enc"),
         a_jwk(RSA, "a", key_ops=["sign"]),
+        a_jwk(RSA, "a", key_ops=None),
+        a_jwk(RSA, "a", key_ops=1),
         a_jwk(RSA, "a", alg="HS256"),
         a_jwk(EC, "a", alg="RS256"),
         a_jwk(EC, "a", crv="P-999"),

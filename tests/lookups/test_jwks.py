@@ -93,6 +93,22 @@ async def test_a_new_key_is_found():
         issuer.bearer(TOKEN)
 
 
+async def test_a_key_that_was_taken_away_is_gone_with_a_reload(tmp_path):
+    """Without waiting for the time at which the set would be read again."""
+    path, issuer = tmp_path / "keys.json", Issuer()
+    path.write_bytes(USUAL)
+    source = a_source(str(path), issuer)
+    await source.before(TOKEN)
+    path.write_bytes(a_set(a_jwk(EDWARDS, "new")))
+    await source.before(TOKEN)
+    assert issuer.bearer(TOKEN).subject == "token:alice"
+
+    source.outdate()
+    await source.before(TOKEN)
+    with pytest.raises(RefusedError, match="not known"):
+        issuer.bearer(TOKEN)
+
+
 async def test_the_issuer_is_not_asked_again_and_again():
     """A thousand tokens with unknown keys cost one fetch."""
     issuer = Issuer()

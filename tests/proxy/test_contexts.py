@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from authz.errors import ConfigurationError
-from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
+from authz.proxy.contexts import (
+    ClientFiles,
+    ServerFiles,
+    client_context,
+    server_context,
+    trusts,
+)
 
 
 @pytest.fixture
@@ -37,6 +43,16 @@ def test_a_listener_trusts_several_authorities(files):
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.num_tickets == 0
     assert context.options & ssl.OP_NO_TICKET
+
+
+def test_an_authority_that_is_gone_is_missed(files):
+    """One more is none less."""
+    pair = files / "cert.pem", files / "key.pem"
+    one = server_context(ServerFiles(*pair, (files / "ca.pem",)))
+    both = server_context(ServerFiles(*pair, (files / "ca.pem", files / "other.pem")))
+
+    assert trusts(both, one)
+    assert not trusts(one, both)
 
 
 def test_a_certificate_can_be_optional(files):

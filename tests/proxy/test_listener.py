@@ -152,6 +152,64 @@ async def test_there_are_only_so_many_of_one(tmp_path, monkeypatch):
         first[1].close()
 
 
+async def test_a_connection_does_not_outlive_its_authority(tmp_path, monkeypatch):
+    """A reload takes one away; who came without a certificate stays."""
+    monkeypatch.setattr(listener, "AGAIN", 0.02)
+    authority, other = trustme.CA(), trustme.CA()
+    contexts = []
+    for trusted in ((authority, other), (authority,)):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("localhost").configure_cert(context)
+        for each in trusted:
+            each.configure_trust(context)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        contexts.append(context)
+    client, nobody = (ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) for _ in range(2))
+    for each in (client, nobody):
+        authority.configure_trust(each)
+    other.issue_cert("client@example.com").configure_cert(client)
+    async with a_stage(tmp_path, tls=contexts[0], tcp=True) as stage:
+        reader, writer = await stage.connect(client)
+        _, further = await stage.connect(nobody)
+        await until(lambda: len(stage.server._contexts) == 1)
+        await asyncio.sleep(0.1)
+        assert not reader.at_eof()
+        object.__setattr__(stage.server._listener, "tls", lambda: contexts[1])
+        async with asyncio.timeout(5):
+            with suppress(ConnectionResetError):
+                assert await reader.read() == b""
+        assert len(stage.server._connections) == 1
+        assert not stage.server._contexts
+        writer.close()
+        further.close()
+
+
+async def test_handshakes_count_from_their_first_moment(tmp_path, monkeypatch):
+    """Who begins very many and says nothing has no more room than others."""
+    monkeypatch.setattr(listener, "MOST_OF_ONE", 2)
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.configure_trust(client)
+    async with a_stage(tmp_path, tls=server, tcp=True) as stage:
+        silent = [await stage.connect() for _ in range(2)]
+        await until(lambda: len(stage.server._connections) == 2)
+        third, writer = await stage.connect()
+        async with asyncio.timeout(5):
+            assert await third.read() == b""
+        writer.close()
+        for _, each in silent:
+            each.close()
+        await until(lambda: not stage.server._connections)
+        reader, writer = await stage.connect(client)
+        writer.write(GET)
+        async with asyncio.timeout(5):
+            assert (await reader.read()).startswith(OK[:16])
+        writer.close()
+        await until(lambda: not stage.server._callers)
+
+
 async def test_a_defect_ends_its_connection_alone(tmp_path):
     """Everybody else goes on; the log has the traceback."""
 

@@ -1,6 +1,8 @@
 """Ends of streams over TLS, each way by itself, in both versions of the protocol."""
 
+import _ssl
 import asyncio
+import ctypes
 import socket
 import ssl
 
@@ -210,4 +212,120 @@ async def test_broken_records_lose_the_connection():
 
     assert isinstance(await server.lost, ssl.SSLError)
     assert server.data == b""
+    await client.lost
+
+
+async def test_what_comes_behind_the_end_is_thrown_away():
+    """Without an end to it, it would fill the memory."""
+    server, client, one, _ = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    client.transport.write_eof()
+    await server.ended
+    for _ in range(100):
+        one.data_received(b"x" * 10_000)
+
+    assert one._incoming.pending == 0
+    server.transport.write(b"still")
+    await settle(lambda: client.data == b"still")
+    one.abort()
+    await asyncio.gather(server.lost, client.lost)
+
+
+async def test_many_small_records_take_turns():
+    """Whoever sends them does not hold up others, and loses nothing."""
+    server, client, one, other = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    for _ in range(2000):
+        other._tls.write(b"x")
+    sent = other._outgoing.read()
+    one.data_received(sent)
+    at_once = len(server.data)
+    one.pause_reading()
+    one.resume_reading()  # what is asked for in between reads nothing further
+    await settle(lambda: len(server.data) == 2000)
+    other.write(b"more")
+    await settle(lambda: server.data.endswith(b"more"))
+
+    assert at_once <= 256
+    other.write_eof()
+    await server.ended
+    server.transport.close()
+    client.transport.close()
+    await asyncio.gather(server.lost, client.lost)
+
+
+async def test_who_leaves_before_his_turn_is_not_heard_any_more():
+    """The protocol inside was told that the connection is lost."""
+    server, client, one, other = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    for _ in range(2000):
+        other._tls.write(b"x")
+    one.data_received(other._outgoing.read())
+    heard = len(server.data)
+    one.abort()
+    await server.lost
+    await asyncio.sleep(0.01)
+
+    assert len(server.data) == heard
+    await client.lost
+
+
+def new_keys(transport: TlsTransport, times: int) -> bytes:
+    """Return requests for new keys, which Python has no name for."""
+    library = ctypes.CDLL(_ssl.__file__)
+    connection = ctypes.c_void_p.from_address(id(transport._tls._sslobj) + 24)  # PySSLSocket.ssl
+    for _ in range(times):
+        assert library.SSL_key_update(connection, 1) == 1
+        assert library.SSL_do_handshake(connection) == 1
+    return transport._outgoing.read()
+
+
+async def test_records_without_data_have_an_end():
+    """A few are answered; who sends very many keeps everybody waiting."""
+    server, client, one, other = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    one.data_received(new_keys(other, 10))
+    other.write(b"data")
+    await settle(lambda: server.data == b"data")
+    one.write(b"answer")
+    await settle(lambda: client.data == b"answer")
+    one.data_received(new_keys(other, 100))
+
+    assert isinstance(await server.lost, ConnectionAbortedError)
+    await client.lost
+
+
+async def test_who_may_not_come_gets_no_handshake():
+    """Nobody is told inside; the one outside hears why."""
+    told = []
+    left, right = socket.socketpair()
+    server = Recorder()
+    one = TlsTransport(
+        server,
+        contexts()[0],
+        server_side=True,
+        arrived=lambda transport: transport is None,
+        failed=told.append,
+    )
+    await asyncio.get_running_loop().connect_accepted_socket(lambda: one, left)
+    await settle(lambda: told)
+
+    assert right.recv(100) == b""
+    assert not server.made.done()
+    right.close()
+
+
+async def test_a_defect_behind_others_turns_ends_the_connection():
+    """As the loop does it where it calls itself."""
+    server, client, one, other = await pair(*contexts())
+    await asyncio.gather(server.made, client.made)
+    told = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    for _ in range(2000):
+        other._tls.write(b"x")
+    one.data_received(other._outgoing.read())
+    server.data_received = lambda _: 1 // 0
+
+    assert isinstance(await server.lost, ZeroDivisionError)
+    assert len(told) == 1
     await client.lost

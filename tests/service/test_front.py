@@ -64,7 +64,7 @@ def settings(*listens: dict, **more) -> Settings:
 def entrances(opened: front.Front, said: Settings):
     """Return what each server demands."""
     shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
-    return [server._listener.entrance for server in front.servers(opened, said, shared)]
+    return [server._listener.entrance for server in front.servers(opened, shared)]
 
 
 def test_a_unix_socket_is_for_whom_the_settings_say(tmp_path, policy):
@@ -116,7 +116,7 @@ def test_a_listener_filters_if_the_settings_say_so(tmp_path, policy):
     )
     shared = Shared(None, Daemon(said.daemon), Metrics(), Accounts(), 1000, lambda _: ())
     with front.opened(said, policy) as opened:
-        made = front.servers(opened, said, shared)
+        made = front.servers(opened, shared)
 
         assert [server._listener.filters for server in made] == [True, False]
 
@@ -173,6 +173,23 @@ def test_a_revocation_list_is_read_again(policy, files, tmp_path):
     )
     with pytest.raises(ConfigurationError, match=r"crl\.pem"), front.opened(said, policy):
         pass
+
+
+def test_one_broken_file_holds_no_other_back(policy, files):
+    """Each that cannot be read is named; the rest is as it is in the files."""
+    listen = {"address": "tcp://127.0.0.1:0", "identity": ["jwt"], "tls": files}
+    other = files | {"certificate": files["certificate"].with_name("other.pem")}
+    other["certificate"].write_bytes(files["certificate"].read_bytes())
+    said = settings({**listen, "tls": other}, listen, identity={"jwt": JWT})
+    with front.opened(said, policy) as opened:
+        first, second = (each.tls for each in opened.opened)
+        before = first(), second()
+        other["certificate"].write_text("nonsense")
+        with pytest.raises(ConfigurationError, match=r"other\.pem"):
+            opened.renew()
+        assert opened.tokens[1]._outdated
+        assert first() is before[0]
+        assert second() is not before[1]
 
 
 def test_insecurity_is_loud(policy):

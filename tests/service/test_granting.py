@@ -12,7 +12,7 @@ from authz.errors import AuditUnavailableError
 from authz.metrics import Metrics
 from authz.policy.grants import LONGEST, MOST, Grants
 from authz.policy.vocabulary import vocabulary
-from authz.service import granting
+from authz.service import grant_file, granting
 from authz.service.granting import Around, Granting
 from tests.fakes import until
 
@@ -123,6 +123,7 @@ async def test_a_grant_is_recorded_told_counted_and_in_force(build):
         ({"seconds": 10**30}, "at most 8 h"),
         ({"seconds": -(10**30)}, "more than none"),
         ({"action": "*"}, "names its actions"),
+        ({"facts": ["name:\ud800"]}, "does not print"),
     ],
 )
 async def test_what_is_no_grant_is_told(build, changes, said):
@@ -275,6 +276,20 @@ async def test_a_file_that_cannot_be_written_is_told(build):
 
     assert answer.status == 201
     assert "grant.not_kept" in {each["event"] for each in logs}
+
+
+async def test_what_was_revoked_does_not_come_back(build, monkeypatch):
+    """Also where the disk is full, so that the file still tells of it."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    site = build()
+    revoked = (await given(site)).document["id"]
+    monkeypatch.setattr(grant_file, "write", full)
+    assert (await site.granting.revoke(revoked, ROOT)).status == 200
+
+    assert build().grants.granted == ()
 
 
 async def test_nobody_forgets_a_grant(build):

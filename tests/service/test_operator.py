@@ -280,6 +280,27 @@ async def test_a_reload_is_of_everything(site, tmp_path):
     assert built.reloads("failed") == 1
 
 
+async def test_a_broken_policy_holds_no_revocation_list_back(site, tmp_path):
+    """Files are read whatever becomes of policies, and what is wrong with both is told."""
+    built = site()
+    other = CurrentPolicy(str(a_bundle(tmp_path / "other")))
+    (tmp_path / "other/policy.csv").write_text("p, broken\n")
+    renewed = []
+
+    def broken():
+        renewed.append(1)
+        raise ConfigurationError("cert.pem: gone")
+
+    built.operator.also_reload([other], broken)
+    with capture_logs() as logs:
+        answer = await built.operator.reload()
+
+    assert renewed == [1]
+    assert answer.status == 422
+    assert answer.document["problems"]
+    assert "cert.pem: gone" in [each["problems"] for each in logs]
+
+
 async def test_every_hangup_reads_the_policy(site, tmp_path):
     """One that fails does not end the service, and the next is heard."""
     one = site()
