@@ -47,7 +47,9 @@ def install(site: Site, wish: Wish) -> None:
     plugin = settings.plugin
     if plugin is None:
         raise ConfigurationError(f"{wish.config}: has no [plugin]; expected its socket")
-    for name, text in units.plugin_units(wish.config, plugin.socket).items():
+    texts = units.plugin_units(wish.config, plugin.socket)
+    moved = not _says(site.path(units.FOLDER / UNITS[0]), texts[UNITS[0]])
+    for name, text in texts.items():
         site.write(site.path(units.FOLDER / name), text)
     if not site.living:
         _switch(site, wish, settings, plugin).on()
@@ -55,7 +57,9 @@ def install(site: Site, wish: Wish) -> None:
     if not site.managed:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
-    site.manage("enable", "--now", *UNITS)
+    site.manage("enable", *UNITS)
+    # One that runs has other settings, or is an older program. Its socket stays where it can.
+    site.manage("restart", *(UNITS if moved else UNITS[1:]))
     switch = _switch(site, wish, settings, plugin)
     if not site.dry:
         site.say("ask it for what must be allowed and what must be denied")
@@ -99,6 +103,10 @@ def prepare(site: Site, wish: Wish, template: str) -> Settings:
     return settings
 
 
+def _says(place: Path, text: str) -> bool:
+    return place.exists() and place.read_bytes() == text.encode()
+
+
 def _shipped(reference: str) -> Path:
     name = reference.removeprefix("builtin:")
     path = shipped("policies", name)
@@ -114,9 +122,12 @@ def _switch(site: Site, wish: Wish, settings: Settings, plugin: Plugin) -> Switc
             f"{host}: several daemons could be behind it (processes {pids}); expected one"
         )
     daemon = daemons[0] if daemons else None
+    file = daemon.file if daemon else site.path(USUAL)
+    if site.living and not file.is_relative_to("/proc"):
+        file = file.resolve()  # the file behind a link changes, and the link stays
     return Switch(
         site,
-        daemon.file if daemon else site.path(USUAL),
+        file,
         name_of(plugin.socket),
         plugin.socket,
         host,

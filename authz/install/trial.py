@@ -52,8 +52,13 @@ class Trial:
         if allowed:
             raise TrialError(_OPEN)
 
-    def through(self, address: str, socket: Path, patience: float = 0.0) -> None:
-        """Ask a daemon that asks a plugin, or a proxy. Raises TrialError."""
+    def through(
+        self, address: str, socket: Path, patience: float = 0.0, *, others: bool = False
+    ) -> None:
+        """Ask a daemon that asks a plugin, or a proxy. Raises TrialError.
+
+        With ``others`` a plugin that is asked before us may be the one that denies.
+        """
         answer = _patiently(lambda: ask(address, "GET", self.probe), patience)
         if answer.status != _OK:
             raise TrialError(self._shut_out(f"{answer.status} {answer.message}"))
@@ -62,7 +67,8 @@ class Trial:
             answer = ask(address, "POST", CREATE, body=body)
         except UnreachableError as error:
             raise TrialError(str(error)) from error
-        if answer.status not in _FORBIDDEN or "dockgate" not in answer.message:
+        by_us = others or "dockgate" in answer.message
+        if answer.status not in _FORBIDDEN or not by_us:
             raise TrialError(f"{_OPEN}: {answer.status} {answer.message}".rstrip(": "))
 
     def _shut_out(self, message: str) -> str:

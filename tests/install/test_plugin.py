@@ -136,7 +136,7 @@ def test_of_several_daemons_one_must_be_meant(here, tmp_path):
 
 
 def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
-    """Before the units go."""
+    """Before the units go. What runs already is started anew, and its socket stays."""
     program = tmp_path / "systemctl"
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
     program.chmod(0o755)
@@ -144,12 +144,26 @@ def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "USUAL", tmp_path / "daemon.json")
     site = Site(systemd=tmp_path)
     wish = Wish(here, patience=0.0, find=lambda _: [])
-    with pytest.raises(TrialError):
-        install(site, wish)
+    for _ in range(2):
+        with pytest.raises(TrialError):
+            install(site, wish)
     uninstall(site, wish)
 
     told = (tmp_path / "told").read_text().splitlines()
     units = "dockgate.socket dockgate.service"
     assert told == [
-        "daemon-reload", f"enable --now {units}", f"disable --now {units}", "daemon-reload"
+        "daemon-reload", f"enable {units}", f"restart {units}",
+        "daemon-reload", f"enable {units}", "restart dockgate.service",
+        f"disable --now {units}", "daemon-reload",
     ]  # fmt: skip
+
+
+def test_the_file_behind_a_link_changes(here, tmp_path, monkeypatch):
+    """Whoever keeps the daemon's settings elsewhere finds them there."""
+    (tmp_path / "real.json").write_text('{"authorization-plugins": ["p"]}')
+    (tmp_path / "daemon.json").symlink_to("real.json")
+    monkeypatch.setattr(plugin, "USUAL", tmp_path / "daemon.json")
+    uninstall(Site(systemd=tmp_path / "none"), Wish(here, find=lambda _: []))
+
+    assert (tmp_path / "daemon.json").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text()) == {}
