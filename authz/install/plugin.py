@@ -47,9 +47,13 @@ def install(site: Site, wish: Wish) -> None:
     plugin = settings.plugin
     if plugin is None:
         raise ConfigurationError(f"{wish.config}: has no [plugin]; expected its socket")
-    texts = units.plugin_units(wish.config, plugin.socket)
-    moved = not _says(site.path(units.FOLDER / UNITS[0]), texts[UNITS[0]])
-    for name, text in texts.items():
+    unit = site.path(units.FOLDER / UNITS[0])
+    if (held := units.listens(unit)) not in {"", str(plugin.socket)}:
+        raise ConfigurationError(
+            f"{unit}: listens on {held}, where the daemon may ask; expected {plugin.socket}: "
+            f'uninstall it first, with socket = "{held}" in {wish.config}'
+        )
+    for name, text in units.plugin_units(wish.config, plugin.socket).items():
         site.write(site.path(units.FOLDER / name), text)
     if not site.living:
         _switch(site, wish, settings, plugin).on()
@@ -58,8 +62,7 @@ def install(site: Site, wish: Wish) -> None:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
     site.manage("enable", *UNITS)
-    # One that runs has other settings, or is an older program. Its socket stays where it can.
-    site.manage("restart", *(UNITS if moved else UNITS[1:]))
+    site.manage("restart", UNITS[1])  # one that runs has other settings, or is an older program
     switch = _switch(site, wish, settings, plugin)
     if not site.dry:
         site.say("ask it for what must be allowed and what must be denied")
@@ -101,10 +104,6 @@ def prepare(site: Site, wish: Wish, template: str) -> Settings:
     settings = load_settings(config, {})
     load_bundle(settings.policy, guarded=True)
     return settings
-
-
-def _says(place: Path, text: str) -> bool:
-    return place.exists() and place.read_bytes() == text.encode()
 
 
 def _shipped(reference: str) -> Path:

@@ -136,7 +136,7 @@ def test_of_several_daemons_one_must_be_meant(here, tmp_path):
 
 
 def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
-    """Before the units go. What runs already is started anew, and its socket stays."""
+    """Before the units go. A service that runs is started anew, and its socket stays."""
     program = tmp_path / "systemctl"
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
     program.chmod(0o755)
@@ -152,10 +152,24 @@ def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
     told = (tmp_path / "told").read_text().splitlines()
     units = "dockgate.socket dockgate.service"
     assert told == [
-        "daemon-reload", f"enable {units}", f"restart {units}",
-        "daemon-reload", f"enable {units}", "restart dockgate.service",
+        *["daemon-reload", f"enable {units}", "restart dockgate.service"] * 2,
         f"disable --now {units}", "daemon-reload",
     ]  # fmt: skip
+
+
+def test_a_socket_that_systemd_holds_does_not_move(image):
+    """The daemon would ask where nobody listens any more."""
+    site, _ = image
+    install(site, Wish())
+    config = site.path(plugin.CONFIG)
+    config.write_text(config.read_text().replace("plugins/dockgate.sock", "plugins/other.sock"))
+    with pytest.raises(ConfigurationError, match=r"plugins/dockgate\.sock, where .*/other\.sock"):
+        install(site, Wish())
+
+    assert (
+        "ListenStream=/run/docker/plugins/dockgate.sock\n"
+        in site.path("/etc/systemd/system/dockgate.socket").read_text()
+    )
 
 
 def test_the_file_behind_a_link_changes(here, tmp_path, monkeypatch):
