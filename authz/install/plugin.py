@@ -48,7 +48,8 @@ def install(site: Site, wish: Wish) -> None:
     if plugin is None:
         raise ConfigurationError(f"{wish.config}: has no [plugin]; expected its socket")
     unit = site.path(units.FOLDER / UNITS[0])
-    if (held := units.listens(unit)) not in {"", str(plugin.socket)}:
+    held = units.listens(unit) if site.managed else ""
+    if held not in {"", str(plugin.socket)}:
         raise ConfigurationError(
             f"{unit}: listens on {held}, where the daemon may ask; expected {plugin.socket}: "
             f'uninstall it first, with socket = "{held}" in {wish.config}'

@@ -157,19 +157,15 @@ def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
     ]  # fmt: skip
 
 
-def test_a_socket_that_systemd_holds_does_not_move(image):
+def test_a_socket_that_systemd_holds_does_not_move(here, tmp_path):
     """The daemon would ask where nobody listens any more."""
-    site, _ = image
-    install(site, Wish())
-    config = site.path(plugin.CONFIG)
-    config.write_text(config.read_text().replace("plugins/dockgate.sock", "plugins/other.sock"))
-    with pytest.raises(ConfigurationError, match=r"plugins/dockgate\.sock, where .*/other\.sock"):
-        install(site, Wish())
+    unit = tmp_path / "units" / "dockgate.socket"
+    unit.parent.mkdir()
+    unit.write_text("[Socket]\nListenStream=/run/old.sock\n")
+    with pytest.raises(ConfigurationError, match=r"listens on /run/old\.sock.*/p\.sock: uninstall"):
+        install(Site(systemd=tmp_path), Wish(here))
 
-    assert (
-        "ListenStream=/run/docker/plugins/dockgate.sock\n"
-        in site.path("/etc/systemd/system/dockgate.socket").read_text()
-    )
+    assert "old.sock" in unit.read_text()
 
 
 def test_the_file_behind_a_link_changes(here, tmp_path, monkeypatch):
