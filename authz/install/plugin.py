@@ -6,6 +6,7 @@ a trial of it, and only then the daemon is told.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,9 @@ from authz.install.site import Site
 from authz.install.switch import Switch
 from authz.install.trial import PATIENCE, PROBE, Trial
 from authz.policy.bundle import load_bundle
+from authz.proxy.contexts import ClientFiles, client_context
 from authz.service.config import load_settings
-from authz.service.sections import Plugin, Settings
+from authz.service.sections import DaemonTls, Plugin, Settings
 from authz.shipped import shipped
 
 CONFIG = Path("/etc/dockgate/dockgate.toml")
@@ -113,6 +115,10 @@ def _shipped(reference: str) -> Path:
     return path if name != reference and path.is_dir() else Path(reference)
 
 
+def _tls(files: DaemonTls | None) -> ssl.SSLContext | None:
+    return client_context(ClientFiles(files.ca, files.certificate, files.key)) if files else None
+
+
 def _switch(site: Site, wish: Wish, settings: Settings, plugin: Plugin) -> Switch:
     host = wish.host or settings.daemon
     daemons = wish.find(host) if site.living else []
@@ -132,5 +138,5 @@ def _switch(site: Site, wish: Wish, settings: Settings, plugin: Plugin) -> Switc
         plugin.socket,
         host,
         daemon,
-        Trial(wish.probe),
+        Trial(wish.probe, _tls(settings.daemon_tls)),
     )

@@ -114,7 +114,7 @@ class Switch:
     def _asks(self) -> bool | None:
         """Say whether the daemon asks a Dockgate; None where that cannot be told now."""
         try:
-            return is_asked(self.host, name=self.name)
+            return is_asked(self.host, self.trial.tls, name=self.name)
         except UnreachableError:
             return None
 

@@ -2,17 +2,21 @@
 
 import json
 import os
+import ssl
 
 import pytest
+import trustme
 
 from authz.doctor.processes import Dockerd
 from authz.errors import ConfigurationError, PolicyError
 from authz.install import plugin
 from authz.install.plugin import Wish, install, uninstall
 from authz.install.site import Site
-from authz.install.trial import TrialError
+from authz.install.trial import CREATE, TrialError
 from authz.policy.bundle import load_bundle
 from authz.service.config import load_settings
+from authz.service.sections import DaemonTls, Plugin, Settings
+from tests.scripted_http import answering
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what is installed is root's")
 
@@ -177,3 +181,38 @@ def test_the_file_behind_a_link_changes(here, tmp_path, monkeypatch):
 
     assert (tmp_path / "daemon.json").is_symlink()
     assert json.loads((tmp_path / "real.json").read_text()) == {}
+
+
+@pytest.fixture
+def behind_tls(tmp_path):
+    """Run a daemon on TCP that asks us, and return settings with our certificate for it."""
+    authority, script = trustme.CA(), {"GET /version": (200, b"{}")}
+    script |= dict.fromkeys(
+        ["GET /_ping", f"POST {CREATE}"], (403, b'{"message":"dockgate: refused"}')
+    )
+    for name, each in (("server", "127.0.0.1"), ("client", "ann")):
+        files = authority.issue_cert(each)
+        files.private_key_and_cert_chain_pem.write_to_path(tmp_path / f"{name}.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "server.pem")
+    with answering(script, context) as port:
+        yield Settings(
+            daemon=f"tcp://127.0.0.1:{port}",
+            daemon_tls=DaemonTls(
+                ca=tmp_path / "ca.pem",
+                certificate=tmp_path / "client.pem",
+                key=tmp_path / "client.pem",
+            ),
+            plugin=Plugin(),
+        )
+
+
+def test_a_daemon_behind_tls_is_asked_by_our_certificate(behind_tls, tmp_path):
+    """That of the settings, as look-ups do."""
+    wish = Wish(find=lambda _: [])
+    switch = plugin._switch(Site(systemd=tmp_path), wish, behind_tls, behind_tls.plugin)
+
+    assert switch._asks()
+    switch.trial.through(switch.host, switch.socket)
