@@ -55,10 +55,12 @@ BOUND = {**CREATE, "User": "", "HostConfig": {**HOST, "Binds": ["/home/anonymous
 PEOPLE = "\ng, user:anonymous, role:developer, *\n"
 
 
-def question(method: str, target: str, body: object = None) -> bytes:
-    """Return a call of the daemon as it is on the wire."""
+def question(method: str, target: str, body: object = None, *, user: str = "") -> bytes:
+    """Return a call of the daemon as it is on the wire; ``user`` has a certificate."""
     headers = {"User-Agent": "Docker-Client/28.5.2 (linux)"}
     asked: dict[str, object] = {"RequestMethod": method, "RequestUri": target}
+    if user:
+        asked |= {"User": user, "UserAuthNMethod": "TLS"}
     if body is not None:
         text = json.dumps(body).encode()
         headers |= {"Content-Type": "application/json", "Content-Length": str(len(text))}

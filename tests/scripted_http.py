@@ -1,8 +1,9 @@
-"""A server on a unix socket that says what it was told to, for clients that block."""
+"""A server that says what it was told to, on a unix socket or TLS, for clients that block."""
 
 from __future__ import annotations
 
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -60,6 +61,31 @@ def scripted(path: Path, script: Script) -> Iterator[Server]:
         thread.start()
         try:
             yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class TlsServer(socketserver.ThreadingTCPServer):
+    """Answers by its script on TCP, to clients with a certificate."""
+
+    daemon_threads = True
+
+    def __init__(self, script: Script, context: ssl.SSLContext) -> None:
+        self.script = dict(script)
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        super().__init__(("127.0.0.1", 0), _Answer)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
+
+
+@contextmanager
+def answering(script: Script, context: ssl.SSLContext) -> Iterator[int]:
+    """Serve on a port until the end of the block."""
+    with TlsServer(script, context) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server.server_address[1]
         finally:
             server.shutdown()
             thread.join()

@@ -99,7 +99,7 @@ def _read(kind: str, file: Path, holders: tuple[str, ...]) -> Imported:
     try:
         if kind == CASBIN:
             return casbin_table.read_file(file, holders)
-        return TEXTS[kind](file.read_text(encoding="utf-8"), holders)
+        return TEXTS[kind](file.read_text(encoding="utf-8-sig"), holders)
     except OSError as error:
         raise ConfigurationError(f"{file}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

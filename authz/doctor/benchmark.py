@@ -47,7 +47,7 @@ def _networks(bridge: Mapping[str, Any], daemons: Sequence[Dockerd]) -> list[Fin
                 Weight.MEDIUM,
                 "containers of the default bridge reach each other on every port",
                 "icc is false",
-                f'"icc": false in daemon.json, {_RELOAD}',
+                '"icc": false in daemon.json, and restart the daemon',
                 "CIS 2.2",
             )
         )
@@ -58,7 +58,7 @@ def _networks(bridge: Mapping[str, Any], daemons: Sequence[Dockerd]) -> list[Fin
                 Weight.MEDIUM,
                 "the daemon sets no firewall rules",
                 "iptables is not switched off",
-                f'take "iptables" out of daemon.json, {_RELOAD}',
+                'take "iptables" out of daemon.json, and restart the daemon',
                 "CIS 2.4",
             )
         )

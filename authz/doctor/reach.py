@@ -150,9 +150,14 @@ def tcp_findings(daemons: Sequence[Dockerd], *, proxied: bool) -> list[Finding]:
         finding
         for daemon in daemons
         for host in daemon.listed("hosts")
-        if host.startswith(("tcp://", "http://"))
+        if host.startswith(("tcp://", "http://")) or _is_bare(host)
         for finding in _tcp(host, daemon, proxied=proxied)
     ]
+
+
+def _is_bare(host: str) -> bool:
+    """Say whether it is an address without a scheme, which is TCP to the daemon."""
+    return bool(host) and "://" not in host
 
 
 def _tcp(host: str, daemon: Dockerd, *, proxied: bool) -> list[Finding]:

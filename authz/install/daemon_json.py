@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from authz.errors import ConfigurationError
+from authz.install.site import replace
 
 KEY = "authorization-plugins"
 
@@ -46,14 +47,21 @@ def without_plugin(text: str, name: str, where: Path) -> str:
     return _written(text, {key: value for key, value in settings.items() if key != KEY})
 
 
+def text_of(content: bytes, where: Path) -> str:
+    """Decode a file as the daemon does. Raises ConfigurationError."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{where}: is not UTF-8; nothing was changed") from None
+
+
 def back_up(file: Path) -> Path | None:
     """Copy the file beside itself, and return the copy; None where there is no file."""
     if not file.exists():
         return None
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     copy = file.with_name(f"{file.name}.before-dockgate-{now}")
-    copy.touch(mode=file.stat().st_mode & 0o777)
-    copy.write_bytes(file.read_bytes())
+    replace(copy, file.read_bytes(), file.stat().st_mode & 0o777)
     return copy
 
 

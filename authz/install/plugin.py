@@ -6,6 +6,7 @@ a trial of it, and only then the daemon is told.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,9 @@ from authz.install.site import Site
 from authz.install.switch import Switch
 from authz.install.trial import PATIENCE, PROBE, Trial
 from authz.policy.bundle import load_bundle
+from authz.proxy.contexts import ClientFiles, client_context
 from authz.service.config import load_settings
-from authz.service.sections import Plugin, Settings
+from authz.service.sections import DaemonTls, Plugin, Settings
 from authz.shipped import shipped
 
 CONFIG = Path("/etc/dockgate/dockgate.toml")
@@ -47,6 +49,13 @@ def install(site: Site, wish: Wish) -> None:
     plugin = settings.plugin
     if plugin is None:
         raise ConfigurationError(f"{wish.config}: has no [plugin]; expected its socket")
+    unit = site.path(units.FOLDER / UNITS[0])
+    held = units.listens(unit) if site.managed else ""
+    if held not in {"", str(plugin.socket)}:
+        raise ConfigurationError(
+            f"{unit}: listens on {held}, where the daemon may ask; expected {plugin.socket}: "
+            f'uninstall it first, with socket = "{held}" in {wish.config}'
+        )
     for name, text in units.plugin_units(wish.config, plugin.socket).items():
         site.write(site.path(units.FOLDER / name), text)
     if not site.living:
@@ -55,7 +64,8 @@ def install(site: Site, wish: Wish) -> None:
     if not site.managed:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
-    site.manage("enable", "--now", *UNITS)
+    site.manage("enable", *UNITS)
+    site.manage("restart", UNITS[1])  # one that runs has other settings, or is an older program
     switch = _switch(site, wish, settings, plugin)
     if not site.dry:
         site.say("ask it for what must be allowed and what must be denied")
@@ -105,6 +115,10 @@ def _shipped(reference: str) -> Path:
     return path if name != reference and path.is_dir() else Path(reference)
 
 
+def _tls(files: DaemonTls | None) -> ssl.SSLContext | None:
+    return client_context(ClientFiles(files.ca, files.certificate, files.key)) if files else None
+
+
 def _switch(site: Site, wish: Wish, settings: Settings, plugin: Plugin) -> Switch:
     host = wish.host or settings.daemon
     daemons = wish.find(host) if site.living else []
@@ -114,12 +128,15 @@ def _switch(site: Site, wish: Wish, settings: Settings, plugin: Plugin) -> Switc
             f"{host}: several daemons could be behind it (processes {pids}); expected one"
         )
     daemon = daemons[0] if daemons else None
+    file = daemon.file if daemon else site.path(USUAL)
+    if site.living and not file.is_relative_to("/proc"):
+        file = file.resolve()  # the file behind a link changes, and the link stays
     return Switch(
         site,
-        daemon.file if daemon else site.path(USUAL),
+        file,
         name_of(plugin.socket),
         plugin.socket,
         host,
         daemon,
-        Trial(wish.probe),
+        Trial(wish.probe, _tls(settings.daemon_tls)),
     )

@@ -5,10 +5,12 @@ It knows files and systemd's commands, and nothing of what is installed.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,14 +58,22 @@ class Site:
         replace(place, text, mode)
 
     def copy(self, source: Path, place: Path) -> None:
-        """Copy a folder; what lies in it is root's alone to change."""
+        """Copy a folder as one; what lies in it is root's alone to change."""
         self.say(f"copy {source} to {place}")
         if self.dry:
             return
         _make_folders(place.parent)
-        shutil.copytree(source, place)
-        for path in (place, *place.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        aside = _aside(place)
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            with _told(place):
+                shutil.copytree(source, aside)
+            for path in (aside, *aside.rglob("*")):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            aside.rename(place)
+        except OSError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
 
     def remove(self, place: Path) -> None:
         """Remove a file, if it is there."""
@@ -85,24 +95,46 @@ class Site:
             _run(["systemctl", *words])
 
 
-def replace(place: Path, text: str, mode: int) -> None:
+def replace(place: Path, text: str | bytes, mode: int) -> None:
     """Write a file under another name and put it in the place of the old one.
 
-    Whoever reads it sees the one or the other. Owner and mode of an old one stay.
+    Whoever reads it sees the one or the other. Owner and mode of an old one stay. Raises OSError,
+    with the name of the file, and leaves nothing beside it.
     """
-    aside = place.with_name(f".{place.name}.new")
+    aside = _aside(place)
     aside.unlink(missing_ok=True)
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        if place.exists():
-            status = place.stat()
-            os.fchown(descriptor, status.st_uid, status.st_gid)
-            mode = status.st_mode & 0o7777
-        os.fchmod(descriptor, mode)
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    aside.replace(place)
+    try:
+        with _told(place), os.fdopen(descriptor, "wb") as file:
+            if place.exists():
+                status = place.stat()
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+                mode = status.st_mode & 0o7777
+            os.fchmod(descriptor, mode)
+            file.write(text if isinstance(text, bytes) else text.encode())
+            file.flush()
+            os.fsync(descriptor)
+        aside.replace(place)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.new")
+
+
+@contextmanager
+def _told(place: Path) -> Iterator[None]:
+    """Name the file in an error that does not: one of writing, and that of a copied folder."""
+    try:
+        yield
+    except shutil.Error as error:
+        source, _, why = error.args[0][0]  # "[Errno 28] No space left on device: ..."
+        cause = why.partition("] ")[2].partition(": ")[0] or why
+        raise OSError(errno.EIO, f"{source} cannot be copied: {cause}", str(place)) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, error.filename or str(place)) from error
 
 
 def _make_folders(folder: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ class Switch:
 
     def on(self) -> None:
         """Let the daemon ask the plugin. Raises ConfigurationError, or SwitchError."""
-        if self.daemon is not None and FLAG in self.daemon.flags:
+        if self._flags():
             raise ConfigurationError(
                 f"dockerd was started with --{FLAG}, and would not start with both; "
                 f"expected {daemon_json.KEY} in {self.file} alone"
@@ -54,13 +54,23 @@ class Switch:
 
     def off(self) -> None:
         """Let the daemon ask it no more. Raises ConfigurationError, or SwitchError."""
+        if self.name in self._flags():
+            raise ConfigurationError(
+                f"dockerd was started with --{FLAG}={self.name}, and would not start again without "
+                "it; expected a command line that does not name it"
+            )
         self._change(daemon_json.without_plugin, asked=False)
 
+    def _flags(self) -> Sequence[str]:
+        return self.daemon.flags.get(FLAG, ()) if self.daemon is not None else ()
+
     def _change(self, change: Callable[[str, str, Path], str], *, asked: bool) -> None:
-        before = self.file.read_text(encoding="utf-8") if self.file.exists() else ""
+        content = self.file.read_bytes() if self.file.exists() else None
+        before = daemon_json.text_of(content or b"", self.file)
         after = change(before, self.name, self.file)
         self._check(after)
-        if after == before or (not before and not asked):
+        good = after == before or (not before and not asked)
+        if good:
             self.site.say(f"{self.file} is as it should be")
         else:
             self._write(after)
@@ -70,7 +80,9 @@ class Switch:
         try:
             self._reload(asked=asked)
         except (SwitchError, TrialError) as error:
-            self._back(before, error)
+            if good:
+                raise SwitchError(f"{error}; {self.file} was not changed") from error
+            self._back(content, error)
 
     def _check(self, text: str) -> None:
         if self.daemon is None:
@@ -97,27 +109,31 @@ class Switch:
                 raise SwitchError("the daemon did not take its settings")
             time.sleep(0.1)
         if asked:
-            self.trial.through(self.host, self.socket)
+            self.trial.through(self.host, self.socket, others=True)
 
     def _asks(self) -> bool | None:
         """Say whether the daemon asks a Dockgate; None where that cannot be told now."""
         try:
-            return is_asked(self.host, name=self.name)
+            return is_asked(self.host, self.trial.tls, name=self.name)
         except UnreachableError:
             return None
 
-    def _back(self, before: str, error: AuthzError) -> None:
+    def _back(self, before: bytes | None, error: AuthzError) -> None:
         """Put the old settings back in force, and say why. Raises SwitchError always."""
-        if before:
+        if before is not None:
             replace(self.file, before, 0o644)
         else:
             self.file.unlink(missing_ok=True)
         self.site.say(f"put {self.file} back")
-        if self._lives():
-            self._hang_up()
-        else:
-            self.site.manage("start", "docker.service")
-        raise SwitchError(f"{error}; the change was taken back") from error
+        said = f"{error}; the change was taken back"
+        try:
+            if self._lives():
+                self._hang_up()
+            else:
+                self.site.manage("start", "docker.service")
+        except ConfigurationError as failed:
+            said += f"; start the daemon: {failed}"
+        raise SwitchError(said) from error
 
     def _hang_up(self) -> None:
         if self.daemon is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,9 +36,10 @@ class TrialError(AuthzError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is asked. ``probe`` is what must be allowed."""
+    """What is asked. ``probe`` is what must be allowed; ``tls`` is for a daemon behind TCP."""
 
     probe: str = PROBE
+    tls: ssl.SSLContext | None = None
 
     def plugin(self, socket: Path, patience: float = PATIENCE) -> None:
         """Ask a plugin as the daemon would. Raises TrialError."""
@@ -52,17 +54,23 @@ class Trial:
         if allowed:
             raise TrialError(_OPEN)
 
-    def through(self, address: str, socket: Path, patience: float = 0.0) -> None:
-        """Ask a daemon that asks a plugin, or a proxy. Raises TrialError."""
-        answer = _patiently(lambda: ask(address, "GET", self.probe), patience)
+    def through(
+        self, address: str, socket: Path, patience: float = 0.0, *, others: bool = False
+    ) -> None:
+        """Ask a daemon that asks a plugin, or a proxy. Raises TrialError.
+
+        With ``others`` a plugin that is asked before us may be the one that denies.
+        """
+        answer = _patiently(lambda: ask(address, "GET", self.probe, tls=self.tls), patience)
         if answer.status != _OK:
             raise TrialError(self._shut_out(f"{answer.status} {answer.message}"))
         body = json.loads(base64.b64decode(_dangerous(socket)["RequestBody"]))
         try:
-            answer = ask(address, "POST", CREATE, body=body)
+            answer = ask(address, "POST", CREATE, body=body, tls=self.tls)
         except UnreachableError as error:
             raise TrialError(str(error)) from error
-        if answer.status not in _FORBIDDEN or "dockgate" not in answer.message:
+        by_us = others or "dockgate" in answer.message
+        if answer.status not in _FORBIDDEN or not by_us:
             raise TrialError(f"{_OPEN}: {answer.status} {answer.message}".rstrip(": "))
 
     def _shut_out(self, message: str) -> str:

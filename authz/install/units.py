@@ -38,6 +38,12 @@ def plugin_units(config: Path, socket: Path) -> dict[str, str]:
     return {"dockgate.socket": listening, "dockgate.service": service}
 
 
+def listens(unit: Path) -> str:
+    """Return where a socket unit listens; nothing where there is none."""
+    lines = unit.read_text(encoding="utf-8").splitlines() if unit.exists() else []
+    return next((each.partition("=")[2] for each in lines if each.startswith("ListenStream=")), "")
+
+
 def proxy_units(config: Path) -> dict[str, str]:
     """Return the proxy's units by name."""
     source = shipped("deploy", "proxy", "dockgate-proxy.service")

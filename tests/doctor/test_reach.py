@@ -121,6 +121,7 @@ def test_members_weigh_more_where_the_proxy_is_the_door():
         ({"hosts": ["fd://", "unix:///run/docker.sock"]}, True, []),
         ({"hosts": [HOST]}, False, ["tcp-open"]),
         ({"hosts": [HOST], "tls": True}, False, ["tcp-open"]),
+        ({"hosts": ["127.0.0.1:2375", ":2376", "fd://", ""]}, False, ["tcp-open"] * 2),
         ({"hosts": [HOST], "tlsverify": True}, False, []),
         ({"hosts": [HOST], "tlsverify": True}, True, ["tcp-around"]),
     ],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from authz.errors import ConfigurationError
-from authz.install.daemon_json import back_up, complaint, with_plugin, without_plugin
+from authz.install.daemon_json import back_up, complaint, text_of, with_plugin, without_plugin
 
 WHERE = Path("/etc/docker/daemon.json")
 
@@ -65,6 +65,15 @@ def test_what_the_daemon_could_not_read_is_left_alone(change, before, said):
     """It is told where and what, and that nothing was changed."""
     with pytest.raises(ConfigurationError, match=f"/etc/docker/daemon.json: .*{said}.*nothing"):
         change(before, "dockgate", WHERE)
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_it():
+    """The daemon takes a byte order mark since 23.0; what is no UTF-8 is left alone."""
+    assert text_of(b'\xef\xbb\xbf{"a": "\xc3\xbc"}', WHERE) == '{"a": "ü"}'
+    with pytest.raises(
+        ConfigurationError, match=r"daemon\.json: is not UTF-8; nothing was changed"
+    ):
+        text_of(b'{"a": "\xfc"}', WHERE)
 
 
 def test_a_copy_is_kept_beside(tmp_path):

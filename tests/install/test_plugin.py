@@ -2,17 +2,21 @@
 
 import json
 import os
+import ssl
 
 import pytest
+import trustme
 
 from authz.doctor.processes import Dockerd
 from authz.errors import ConfigurationError, PolicyError
 from authz.install import plugin
 from authz.install.plugin import Wish, install, uninstall
 from authz.install.site import Site
-from authz.install.trial import TrialError
+from authz.install.trial import CREATE, TrialError
 from authz.policy.bundle import load_bundle
 from authz.service.config import load_settings
+from authz.service.sections import DaemonTls, Plugin, Settings
+from tests.scripted_http import answering
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="what is installed is root's")
 
@@ -136,7 +140,7 @@ def test_of_several_daemons_one_must_be_meant(here, tmp_path):
 
 
 def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
-    """Before the units go."""
+    """Before the units go. A service that runs is started anew, and its socket stays."""
     program = tmp_path / "systemctl"
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
     program.chmod(0o755)
@@ -144,12 +148,71 @@ def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "USUAL", tmp_path / "daemon.json")
     site = Site(systemd=tmp_path)
     wish = Wish(here, patience=0.0, find=lambda _: [])
-    with pytest.raises(TrialError):
-        install(site, wish)
+    for _ in range(2):
+        with pytest.raises(TrialError):
+            install(site, wish)
     uninstall(site, wish)
 
     told = (tmp_path / "told").read_text().splitlines()
     units = "dockgate.socket dockgate.service"
     assert told == [
-        "daemon-reload", f"enable --now {units}", f"disable --now {units}", "daemon-reload"
+        *["daemon-reload", f"enable {units}", "restart dockgate.service"] * 2,
+        f"disable --now {units}", "daemon-reload",
     ]  # fmt: skip
+
+
+def test_a_socket_that_systemd_holds_does_not_move(here, tmp_path):
+    """The daemon would ask where nobody listens any more."""
+    unit = tmp_path / "units" / "dockgate.socket"
+    unit.parent.mkdir()
+    unit.write_text("[Socket]\nListenStream=/run/old.sock\n")
+    with pytest.raises(ConfigurationError, match=r"listens on /run/old\.sock.*/p\.sock: uninstall"):
+        install(Site(systemd=tmp_path), Wish(here))
+
+    assert "old.sock" in unit.read_text()
+
+
+def test_the_file_behind_a_link_changes(here, tmp_path, monkeypatch):
+    """Whoever keeps the daemon's settings elsewhere finds them there."""
+    (tmp_path / "real.json").write_text('{"authorization-plugins": ["p"]}')
+    (tmp_path / "daemon.json").symlink_to("real.json")
+    monkeypatch.setattr(plugin, "USUAL", tmp_path / "daemon.json")
+    uninstall(Site(systemd=tmp_path / "none"), Wish(here, find=lambda _: []))
+
+    assert (tmp_path / "daemon.json").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text()) == {}
+
+
+@pytest.fixture
+def behind_tls(tmp_path):
+    """Run a daemon on TCP that asks us, and return settings with our certificate for it."""
+    authority, script = trustme.CA(), {"GET /version": (200, b"{}")}
+    script |= dict.fromkeys(
+        ["GET /_ping", f"POST {CREATE}"], (403, b'{"message":"dockgate: refused"}')
+    )
+    for name, each in (("server", "127.0.0.1"), ("client", "ann")):
+        files = authority.issue_cert(each)
+        files.private_key_and_cert_chain_pem.write_to_path(tmp_path / f"{name}.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "server.pem")
+    with answering(script, context) as port:
+        yield Settings(
+            daemon=f"tcp://127.0.0.1:{port}",
+            daemon_tls=DaemonTls(
+                ca=tmp_path / "ca.pem",
+                certificate=tmp_path / "client.pem",
+                key=tmp_path / "client.pem",
+            ),
+            plugin=Plugin(),
+        )
+
+
+def test_a_daemon_behind_tls_is_asked_by_our_certificate(behind_tls, tmp_path):
+    """That of the settings, as look-ups do."""
+    wish = Wish(find=lambda _: [])
+    switch = plugin._switch(Site(systemd=tmp_path), wish, behind_tls, behind_tls.plugin)
+
+    assert switch._asks()
+    switch.trial.through(switch.host, switch.socket)

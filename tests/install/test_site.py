@@ -1,6 +1,7 @@
 """Where things are put."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,43 @@ def test_a_copied_policy_is_roots_to_change(tmp_path):
 
     modes = {path.stat().st_mode & 0o022 for path in (tmp_path / "etc" / "policy").rglob("*")}
     assert modes == {0}
+
+
+@pytest.fixture
+def full(tmp_path):
+    """Return a folder in which no file can have more than four kilobytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield tmp_path
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_cannot_be_written_leaves_the_old_file(full):
+    """And nothing beside it; the error names the file."""
+    place = full / "daemon.json"
+    place.write_text("old")
+    with pytest.raises(OSError, match="File too large") as raised:
+        replace(place, b"x" * 8192, 0o600)
+
+    assert raised.value.filename == str(place)
+    assert [each.read_text() for each in full.iterdir()] == ["old"]
+
+
+def test_a_folder_that_cannot_be_copied_whole_is_not_there(full):
+    """A policy of which rows are missing would load, and deny less."""
+    site, _ = a_site(full)
+    source = full / "source"
+    source.mkdir()
+    (source / "policy.csv").touch()
+    os.truncate(source / "policy.csv", 4096)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"policy\.csv cannot be copied: File too l") as raised:
+            site.copy(source, full / "etc" / "policy")
+
+    assert raised.value.filename == str(full / "etc" / "policy")
+    assert raised.value.strerror.endswith("File too large")
+    assert list((full / "etc").iterdir()) == []
 
 
 def test_a_dry_run_says_all_and_does_nothing(tmp_path):

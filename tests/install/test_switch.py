@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -41,7 +42,7 @@ def switched(tmp_path, monkeypatch):
     def made(pid=None, before=BEFORE, *, dry=False, **more):
         file = tmp_path / "daemon.json"
         if before:
-            file.write_text(before)
+            file.write_bytes(before.encode())
         daemon = Dockerd(pid, **more) if pid else None
         site = Site(say=made.said.append, dry=dry, systemd=tmp_path / "none")
         host = f"unix://{tmp_path}/d"
@@ -97,6 +98,14 @@ def test_a_flag_is_in_the_way(switched):
         switch.on()
 
 
+def test_a_flag_that_names_us_goes_first(switched):
+    """Without us that daemon would not start again."""
+    switch = switched(1, flags={"authorization-plugin": ["x", "dockgate"]})
+
+    with pytest.raises(ConfigurationError, match="--authorization-plugin=dockgate"):
+        switch.off()
+
+
 @pytest.mark.parametrize(("complaint", "dead"), [("bad key", True), (None, False)])
 def test_the_daemons_program_has_a_say(switched, monkeypatch, complaint, dead):
     """What it would not take is not written; one that cannot check is told of."""
@@ -112,9 +121,9 @@ def test_the_daemons_program_has_a_say(switched, monkeypatch, complaint, dead):
     assert switch.file.read_text() == BEFORE
 
 
-@pytest.mark.parametrize("before", [BEFORE, ""])
+@pytest.mark.parametrize("before", [f"\ufeff{BEFORE}\r\n", ""])
 def test_a_daemon_that_lets_nobody_work_gets_its_settings_back(switched, process, tmp_path, before):
-    """A file that was not there goes away again."""
+    """To the byte; a file that was not there goes away again."""
     switch = switched(process.pid, before)
     denied = GOOD | {"GET /version": REFUSED}
     with (
@@ -123,8 +132,34 @@ def test_a_daemon_that_lets_nobody_work_gets_its_settings_back(switched, process
     ):
         switch.on()
 
-    assert [process.stdout.readline() for _ in range(2)] == ["read\n"] * 2
-    assert (switch.file.read_text() if switch.file.exists() else "") == before
+    assert process.stdout.readline() == "read\n"  # two signals at once can be one
+    assert [each for each in switched.said if "SIGHUP" in each] == [
+        f"send SIGHUP to dockerd, process {process.pid}"
+    ] * 2
+    assert (switch.file.read_bytes() if switch.file.exists() else b"") == before.encode()
+
+
+def test_what_was_there_before_is_not_said_to_be_taken_back(switched, process, tmp_path):
+    """Nothing was changed, and so it is said."""
+    switch = switched(process.pid)
+    switch.file.write_text(module.daemon_json.with_plugin("", "dockgate", switch.file))
+    with (
+        scripted(tmp_path / "d", GOOD | {"GET /version": REFUSED}),
+        pytest.raises(SwitchError, match=r"is not allowed.*; .*daemon\.json was not changed"),
+    ):
+        switch.on()
+
+    assert names(switch) == ["dockgate"]
+
+
+def test_another_plugin_may_be_the_one_that_denies(switched, process, tmp_path):
+    """It is asked before us; that we are asked as well was seen already."""
+    other = (403, b'{"message":"authorization denied by plugin other: nobody is privileged"}')
+    switch = switched(process.pid)
+    with scripted(tmp_path / "d", GOOD | {f"POST {CREATE}": other}):
+        switch.on()
+
+    assert names(switch) == ["dockgate"]
 
 
 def test_a_daemon_that_does_not_listen_gets_its_settings_back(
@@ -154,3 +189,16 @@ def test_a_daemon_that_ends_finds_its_old_settings(switched, process):
     process.wait()
     with pytest.raises(SwitchError, match="the daemon ended"):
         switch.on()
+
+
+def test_a_daemon_that_does_not_start_again_is_told(switched, process, monkeypatch, tmp_path):
+    """Beside why it ended, which is what has to be put right."""
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho no such unit >&2; exit 5\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    switch = switched(process.pid)
+    managed = replace(switch, site=Site(say=switched.said.append, systemd=tmp_path))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with pytest.raises(SwitchError, match=r"the daemon ended.*taken back; start .*no such unit"):
+        managed.on()

@@ -57,6 +57,7 @@ class Imported:
     def folder(self) -> Folder:
         """Return the bundle. Adds to ``left`` what turns out to be wider or not to be said."""
         drafts = self._checked([*self._granted(), *self.rows])
+        links = self._linked(drafts)
         wide = {draft.subject for draft in drafts if draft.fact == EVERYTHING}
         guards = [f"g, {subject}, pack:{GUARD}, *\n" for subject in sorted(wide - {"*"})]
         if guards:
@@ -67,7 +68,7 @@ class Imported:
         head = _HEAD.format(source=self.source)
         lost = "".join(f"# Not carried over: {_cut(text)}\n" for text in dict.fromkeys(self.left))
         rows = "\n".join(draft.text for draft in drafts)
-        people = "".join(dict.fromkeys(f"g, {member}, {role}, *\n" for member, role in self.links))
+        people = "".join(dict.fromkeys(f"g, {member}, {role}, *\n" for member, role in links))
         packs = ("core", GUARD) if guards else ("core",)
         return Folder(packs, f"{head}{lost}\n{''.join(guards)}\n{rows}", people)
 
@@ -92,6 +93,15 @@ class Imported:
         if more and action != "system.options":
             self.left.append(f"{holder}: {action} is one here, and includes {', '.join(more)}")
 
+    def _linked(self, drafts: Iterable[Draft]) -> list[tuple[str, str]]:
+        """Return the links to roles that grant something, themselves or by another role."""
+        roles = {draft.subject for draft in drafts}
+        while more := {member for member, role in self.links if role in roles} - roles:
+            roles |= more
+        lost = {role: None for _, role in self.links if role not in roles}
+        self.left += [f"{role}: nothing that it grants can be carried over" for role in lost]
+        return [link for link in self.links if link[1] in roles]
+
     def _checked(self, drafts: Iterable[Draft]) -> list[Draft]:
         """Return the rows that the loader takes, each once; the others are left."""
         kept: dict[str, Draft] = {}
@@ -105,6 +115,13 @@ class Imported:
 
 _TWINS: Final = frozenset({"SystemPingHead", "NetworkListSlash", "PluginInspectOld", "OptionsAny"})
 """Operations that are another one in another spelling."""
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """Yield the lines of a settings file without comments: what is commented out grants nothing."""
+    for line in text.splitlines():
+        if not line.lstrip().startswith("#"):
+            yield re.split(r"\s#", line, maxsplit=1)[0]
 
 
 def role_of(name: str) -> str:

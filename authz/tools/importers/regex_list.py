@@ -15,7 +15,7 @@ from typing import Final
 
 from authz.docker.routes import Operation, load_operations
 from authz.tools.drafts.rows import Draft
-from authz.tools.importers.grants import Grant, Imported
+from authz.tools.importers.grants import Grant, Imported, lines_of
 
 ROLE: Final = "role:socket-proxy"
 LONGEST: Final = 1000
@@ -25,7 +25,10 @@ VERSIONS: Final = ("", "/v1.24", "/v1.41", "/v1.47", "/v1.51")
 NAMES: Final = ("web", "0123456789ab", "ab" * 32, "a_b-c.d")
 """What stands for a name in a path."""
 
-_FLAG = re.compile(r"""(["']?)-allow([A-Z]+)=(?:"([^"\n]*)"|'([^'\n]*)'|([^\n]*))""")
+_FLAG = re.compile(
+    r"""(?P<quote>["'])-allow(?P<quoted>[A-Z]+)=(?P<whole>.*?)(?P=quote)"""
+    r"""|-allow(?P<method>[A-Z]+)=(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<plain>\S*))"""
+)
 _VARIABLE = re.compile(
     r"(?:SP_ALLOW_([A-Z]+)|socket-proxy\.allow\.([a-z]+))(?:[._]\d+)?[\"']?\s*[=:]\s*(.*)"
 )
@@ -37,6 +40,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 def read(text: str, holders: tuple[str, ...]) -> Imported:
     """Read the lists; everybody who could reach the proxy is one of ``holders``."""
     found = Imported("an allow-list of regular expressions", links=[(who, ROLE) for who in holders])
+    text = "\n".join(lines_of(text))
     for method, expression in _expressions(text):
         _grant(found, method, expression)
     for folders in _BINDS.findall(text):
@@ -53,14 +57,17 @@ def read(text: str, holders: tuple[str, ...]) -> Imported:
 
 def _expressions(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        if match := _FLAG.search(line):
-            quote, method, double, single, plain = match.groups()
-            value = double or single or plain or ""
-            value = value.partition(quote)[0] if quote else value.partition(" ")[0]
-            yield method, value
-        elif match := _VARIABLE.search(line):
+        flags = list(_FLAG.finditer(line))
+        for flag in flags:
+            parts = flag.groupdict(default="")
+            double = parts["double"] or (parts["whole"] if parts["quote"] == '"' else "")
+            value = double.replace("\\\\", "\\") or parts["whole"] or parts["single"]
+            yield parts["quoted"] or parts["method"], value or parts["plain"]
+        if not flags and (match := _VARIABLE.search(line)):
             method, label, value = match.groups()
             plain = value.strip().removesuffix(",")
+            if plain.startswith('"'):
+                plain = plain.replace("\\\\", "\\")
             yield (method or label.upper()), plain.strip("\"'")
 
 

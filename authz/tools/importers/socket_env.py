@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from authz.docker.routes import load_operations
-from authz.tools.importers.grants import Grant, Imported
+from authz.tools.importers.grants import Grant, Imported, lines_of
 
 ROLE: Final = "role:socket-proxy"
 
@@ -32,24 +32,27 @@ SINGLE: Final = {
 }
 """Variables that open single operations, whatever POST says."""
 
-OTHERS: Final = frozenset({"POST", "LOG_LEVEL", "SOCKET_PATH", "DISABLE_IPV6", "BIND_CONFIG"})
+WORDS: Final = frozenset({"LOG_LEVEL", "SOCKET_PATH", "DISABLE_IPV6", "BIND_CONFIG"})
+"""Settings that open nothing."""
 
-_LINE = re.compile(r"[-\s]*(?:-e\s+|--env[= ])?[\"']?([A-Z][A-Z0-9_]+)\s*[=:]\s*[\"']?([\w.:/-]*)")
+OTHERS: Final = WORDS | {"POST"}
+
+_SETTING = re.compile(r"(?<![\w$.{/-])([A-Z][A-Z0-9_]+)[\"']?\s*[=:]\s*[\"']?([^\s\"',}]*)")
 _ON: Final = frozenset({"1", "true", "yes", "on"})
+_OFF: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 def read(text: str, holders: tuple[str, ...]) -> Imported:
     """Read the variables; everybody who could reach the proxy is one of ``holders``."""
     found = Imported("the settings of a socket proxy", links=[(who, ROLE) for who in holders])
     values: dict[str, str] = {}
-    for line in text.splitlines():
-        match = _LINE.match(line.partition(" #")[0])
-        if match is None:
+    for name, value in _SETTING.findall("\n".join(lines_of(text))):
+        if name not in SECTIONS and name not in SINGLE and name not in OTHERS:
+            found.left.append(f"{name} is no setting that is known here")
             continue
-        if match[1] in SECTIONS or match[1] in SINGLE or match[1] in OTHERS:
-            values[match[1]] = match[2].lower()
-        else:
-            found.left.append(f"{match[1]} is no setting that is known here")
+        values[name] = value.lower()
+        if name not in WORDS and value.lower() not in _ON | _OFF:
+            found.left.append(f"{name}={value}: is neither 1 nor 0, and counts as 0 here")
     if not values:
         found.left.append("no setting is in the file; here is what such a proxy opens without any")
     values = dict.fromkeys(GIVEN, "1") | values

@@ -105,3 +105,14 @@ def test_names_become_roles_and_callers():
     assert subject_of("alice", "cert") == "cert:alice"
     assert subject_of("user:alice", "cert") == "user:alice"
     assert slug("role:A_B") == "a-b"
+
+
+def test_a_role_that_grants_nothing_is_left(loaded):
+    """With who had it; one that grants by another role is not."""
+    imported = granted("ContainerList")
+    imported.links += [("cert:bob", "role:lost"), ("cert:eve", "role:new"), ("role:new", ROLE)]
+    loaded(imported)
+    assert "role:lost: nothing that it grants can be carried over" in imported.left
+    people = imported.folder().people
+    assert "role:lost" not in people
+    assert "g, cert:eve, role:new, *\n" in people

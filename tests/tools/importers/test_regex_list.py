@@ -19,11 +19,22 @@ def operations(text):
         r"""SP_ALLOW_GET="/v1\..{1,2}/(version|events.*)" """,
         r"      SP_ALLOW_GET_2: '/v1\..{1,2}/(version|events.*)'",
         r"      - 'socket-proxy.allow.get.1=/v1\..{1,2}/(version|events.*)'",
+        r"proxy -loglevel=info -allowGET=/v1\..{1,2}/version -allowGET=/v1\..{1,2}/events.*",
+        r"""command: ["-allowGET=/v1\\..{1,2}/version", "-allowGET=/v1\\..{1,2}/events.*"]""",
+        r"""SP_ALLOW_GET: "/v1\\..{1,2}/(version|events.*)" """,
     ],
 )
 def test_an_expression_is_read_in_any_file(line):
     """It must fit the whole path, under one version at least."""
     assert operations(line) == {"SystemVersion", "SystemEvents"}
+
+
+def test_what_is_commented_out_grants_nothing():
+    """Nor does it say who may connect."""
+    found = read(
+        "# -allowGET=/info\n  #- '-allowGET=/info'\nx # -allowGET=/info\n#SP_ALLOWFROM=x", ()
+    )
+    assert (found.grants, found.left) == ([], [])
 
 
 def test_an_expression_for_everything_is_everything_of_the_method():

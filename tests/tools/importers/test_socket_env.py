@@ -28,6 +28,10 @@ def test_what_is_open_by_default_is_granted():
         '  - "CONTAINERS=1"',
         "  -e CONTAINERS=1 \\",
         "CONTAINERS=true",
+        "export CONTAINERS=1",
+        "docker run -d -e EVENTS=1 -e CONTAINERS=1 --env=PING=1 proxy",
+        'Environment="EVENTS=1" "CONTAINERS=1"',
+        '{"EVENTS": "1", "CONTAINERS": "1"}',
     ],
 )
 def test_a_section_is_read_in_any_file(line):
@@ -55,6 +59,13 @@ def test_single_operations_are_opened():
         "ContainerRestart",
         "ContainerStop",
     }
+
+
+def test_what_is_neither_on_nor_off_is_told():
+    """And opens nothing; nor does what is commented out."""
+    found = read("CONTAINERS=${MAYBE}\n#IMAGES=1\n  # - INFO=1\nLOG_LEVEL=err", ())
+    assert found.left == ["CONTAINERS=${MAYBE: is neither 1 nor 0, and counts as 0 here"]
+    assert operations("CONTAINERS=${MAYBE}\n#IMAGES=1") == operations("")
 
 
 def test_what_is_not_known_is_left():
