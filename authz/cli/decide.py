@@ -49,13 +49,13 @@ refuse, 2 for a wrong call."""
 class How:
     """What is written of a request beside its method and target; one member for each option."""
 
-    door: str
-    listener: str | None
-    tls: str | None
-    source: str | None
-    headers: tuple[str, ...]
-    body: str | None
-    given: Path | None
+    door: str = Door.PLUGIN.value
+    listener: str | None = None
+    tls: str | None = None
+    source: str | None = None
+    headers: tuple[str, ...] = ()
+    body: str | None = None
+    given: Path | None = None
 
 
 def request_options(function: F) -> F:

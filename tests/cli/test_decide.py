@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from authz.cli.decide import Written
+from authz.cli.decide import How, Written
 from authz.cli.main import main
 from authz.shipped import shipped
 
@@ -196,7 +196,7 @@ def test_a_body_from_a_closed_standard_input_is_a_wrong_call(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
 
     with pytest.raises(click.UsageError, match=r"--body -: standard input is closed"):
-        Written("POST", CREATE, "plugin", (), "-", None).raw()
+        Written("POST", CREATE, How(body="-")).raw()
 
 
 def test_a_body_without_an_end_is_refused(policy):
