@@ -112,7 +112,7 @@ def test_the_real_client_goes_on_to_what_matters(words, last, tmp_path):
     """It asks about an object first, and goes on when the answer looks like one."""
     given = tmp_path / "given.toml"
     given.write_text("[container.web]\n[service.s]\n[node.n]\n")
-    policy = a_bundle(tmp_path, policy="p, role:dev, *, *.read, on:**, *, allow\n")
+    policy = a_bundle(tmp_path, policy="p, role:dev, *, *.read, on:**|archive.path:**, *, allow\n")
     result = attempt(
         *("--policy", str(policy), "--as", "user:alice", "--given", str(given), "--json"),
         *("--", "docker", *words),
