@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authz.docker.routes import Operation, load_operations
-from authz.facts.catalogue import TARGETED, catalogue
+from authz.facts.catalogue import TARGETED, catalogue, touched
 from authz.policy.explain import printable
 from authz.policy.subject import TYPES, type_of
 from authz.tools.drafts.folder import Folder
@@ -160,7 +160,8 @@ def _facts(action: str, operations: list[Operation], word: str) -> Iterator[str]
         yield f"on:{WHOSE}"
         return
     yield EVERYTHING
-    yield "on:unknown"
+    if "unknown" in touched(action):
+        yield "on:unknown"
     opaque = sorted({each.opaque for each in operations if each.opaque})
     if opaque:
         yield f"body.opaque:{'|'.join(opaque)}"
