@@ -99,6 +99,10 @@ def _whose(request: ApiRequest, known: Known) -> Iterator[str]:
         case "ServiceCreate":
             yield NEW
             yield from _used(request.body or {}, known)
+        case "ImageBuild" | "ImageBuildKit":
+            yield NEW
+            host = {"NetworkMode": request.parameter("networkmode")}
+            yield from _referenced({"HostConfig": host}, known)
         case "ImageCommit":
             yield NEW
             yield _of_container(target_container(request, known), known)

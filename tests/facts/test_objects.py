@@ -124,6 +124,11 @@ def test_what_a_create_leans_on(body, expected):
         (a_call("NetworkCreate", body={"Name": "new"}), {"new"}),
         (a_call("ImageCommit", container="his"), {"new", "foreign"}),
         (a_call("ImageCommit", container="/mine"), {"new", "own"}),
+        (a_call("ImageBuild"), {"new"}),
+        (a_call("ImageBuild", networkmode="host"), {"new"}),
+        (a_call("ImageBuild", networkmode="container:his"), {"new", "foreign"}),
+        (a_call("ImageBuildKit", networkmode="mine"), {"new", "own"}),
+        (a_call("ImageBuild", networkmode="unheard"), {"new", "unknown"}),
     ],
 )
 def test_what_is_made(request_, expected):
