@@ -63,7 +63,7 @@ def test_a_create_is_granted_whatever_it_says(loaded):
 def test_bodies_that_nobody_reads_are_named(loaded):
     """A wide row does not reach them."""
     rows = loaded(granted("ImageBuild")).bundle.own_rows()
-    assert [row.fact for row in rows] == ["**", "body.opaque:build"]
+    assert [row.fact for row in rows] == ["**", "on:unknown", "body.opaque:build"]
 
 
 def test_a_denial_is_carried_over(loaded):
