@@ -158,7 +158,11 @@ class Chunked:
             raise FramingError("trailers follow the last chunk")
 
 
+def framed(pieces: Sequence[Piece], size: int) -> tuple[Piece, ...]:
+    """Return the parts of one chunk of these pieces, ``size`` bytes in all; none for no bytes."""
+    return (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
+
+
 def chunk(pieces: Sequence[Piece]) -> bytes:
     """Return one chunk of these pieces; nothing where they are empty."""
-    size = sum(map(len, pieces))
-    return b"".join((b"%x\r\n" % size, *pieces, b"\r\n")) if size else b""
+    return b"".join(framed(pieces, sum(map(len, pieces))))

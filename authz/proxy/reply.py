@@ -10,7 +10,7 @@ from enum import Enum, auto
 from authz.docker.forward import Plan
 from authz.proxy import rewrite
 from authz.proxy.familiar import read_answer
-from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
+from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, framed
 from authz.proxy.head import AnswerHead, Cutter, FramingError, Head
 from authz.proxy.outcome import CREATED, Flow
 
@@ -78,7 +78,7 @@ class Reply:
             self._head = read_answer(head)
             if self._head.status >= _FIRST_FINAL or self._head.status == SWITCHED:
                 begun = self._begin(self._head)
-                return begun + self._content(self._cutter.rest())
+                return self._content(self._cutter.rest(), begun)
         return b""
 
     def end(self) -> bool:
@@ -131,17 +131,20 @@ class Reply:
         self.closes = True
         return []
 
-    def _content(self, data: bytes) -> bytes:
+    def _content(self, data: bytes, begun: bytes = b"") -> bytes:
+        """Return what goes to the client of the answer's content, behind what was ``begun``."""
         if self.stage is Stage.TUNNEL or not data:
             self.flow.received += len(data)
-            return data
+            return begun + data if begun else data
         pieces, rest = self._body.feed(data)
-        self.flow.received += sum(map(len, pieces))
+        size = sum(map(len, pieces))
+        self.flow.received += size
         if self.flow.status == CREATED:
             self.flow.keep(b"".join(pieces))
         self._left_over = self._left_over or bool(rest)
-        out = chunk(pieces) if self._in_chunks else b"".join(pieces)
-        if self._body.done and self.stage is Stage.BODY:
+        ends = self._body.done and self.stage is Stage.BODY
+        if ends:
             self.stage = Stage.WHOLE
-            out += LAST_CHUNK if self._in_chunks else b""
-        return out
+        if not self._in_chunks:
+            return b"".join((begun, *pieces))
+        return b"".join((begun, *framed(pieces, size), LAST_CHUNK if ends else b""))
