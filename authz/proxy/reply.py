@@ -48,7 +48,7 @@ class Reply:
         self._cutter = Cutter()
         self._head: AnswerHead | None = None
         self._body: Body = _UNBOUNDED
-        self._in_chunks = False
+        self._chunks: Chunked | None = None
         self._left_over = False
         self.stage = Stage.NOTHING
         self.closes = closes
@@ -124,8 +124,7 @@ class Reply:
             self._body = Measured(head.length)
             return [f"Content-Length: {head.length}"]
         if head.chunked and not self._request.old:
-            self._body = Chunked(trailers=True)
-            self._in_chunks = True
+            self._body = self._chunks = Chunked(trailers=True)
             return ["Transfer-Encoding: chunked"]
         self._body = Chunked(trailers=True) if head.chunked else Unbounded()
         self.closes = True
@@ -136,6 +135,10 @@ class Reply:
         if self.stage is Stage.TUNNEL or not data:
             self.flow.received += len(data)
             return begun + data if begun else data
+        if self._chunks and self.flow.status != CREATED and (size := self._chunks.alone(data)):
+            self.flow.received += size
+            self.stage = Stage.WHOLE
+            return begun + data
         pieces, rest = self._body.feed(data)
         size = sum(map(len, pieces))
         self.flow.received += size
@@ -145,6 +148,6 @@ class Reply:
         ends = self._body.done and self.stage is Stage.BODY
         if ends:
             self.stage = Stage.WHOLE
-        if not self._in_chunks:
+        if self._chunks is None:
             return b"".join((begun, *pieces))
         return b"".join((begun, *framed(pieces, size), LAST_CHUNK if ends else b""))
