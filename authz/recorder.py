@@ -119,10 +119,7 @@ class Recorder:
         of an error answers a refusal. A refusal above its allowance is counted,
         and told in a summary later.
         """
-        if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
-            self._told([one], [AuditUnavailableError("too many records wait to be written")])
-            return
-        self._turn.append(one)
+        self._take(one)
         if not self._ends:
             self._end_later()
 
@@ -131,7 +128,7 @@ class Recorder:
         if self._sink.blocking:
             self.hold(one)
         else:
-            self._turn.append(one)
+            self._take(one)
             self.flush()
 
     async def write(self, record: AuditRecord) -> None:
@@ -203,6 +200,12 @@ class Recorder:
         self._worker.wait(LAST_MOMENT)
         self.flush()
         self._worker.wait(LAST_MOMENT)
+
+    def _take(self, one: Recordable) -> None:
+        if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
+            self._told([one], [AuditUnavailableError("too many records wait to be written")])
+        else:
+            self._turn.append(one)
 
     def _end_later(self) -> None:
         self._ends = True

@@ -213,8 +213,9 @@ def _edited(document: Any, place: Sequence[str], value: str | list[str]) -> Any:
 
 def _headers(operation: Operation, headers: Sequence[tuple[str, str]]) -> Headers:
     further = _KEPT_OF.get(operation.name, ())
-    return tuple(
-        (name, value)
-        for name, value in headers
-        if name.lower() in _KEPT or (further and name.lower().startswith(further))
-    )
+    found = [
+        each
+        for each in headers
+        if (name := each[0].lower()) in _KEPT or (further and name.startswith(further))
+    ]
+    return tuple(found)

@@ -67,7 +67,7 @@ class Reply:
 
     def feed(self, data: bytes) -> bytes:
         """Return what goes to the client. Raises FramingError where no client could rely on it."""
-        if self.stage in {Stage.BODY, Stage.TUNNEL}:
+        if self.stage is Stage.BODY or self.stage is Stage.TUNNEL:
             return self._content(data)
         if self.stage is Stage.WHOLE:
             self._left_over = True
