@@ -174,6 +174,8 @@ class Recorder:
         a write hangs, what is held back is refused and never written; else the
         file may tell of a decision that was refused, never the other way round.
         """
+        if not self.waiting:
+            return
         if self._worker.busy:
             if self._worker.hangs:
                 self._refuse("an earlier record is still being written")
