@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from authz.audit.record import AuditRecord, Mode, asked
 from authz.audit.redaction import Redaction
@@ -72,8 +73,7 @@ class Prepared:
     """Found once for all surveys; a changed copy begins with one of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What was let through and may last: enough to judge it again without asking anybody.
 
     The facts stay those of the beginning: what was judged is what was opened.
@@ -86,14 +86,13 @@ class Standing:
     context: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What leaves the gate for a door. ``id`` finds the audit record.
 
     ``message`` is one line for the caller; it is empty for an allow.
     ``enforced`` is False where shadow mode lets through what a policy denies.
     ``forward`` is what a door that can change requests sends on, and only
-    there where the request is let through.
+    there where the request is let through. A tuple, because one is made for each request.
     """
 
     id: str
@@ -140,7 +139,7 @@ class Course:
         verdict = self._verdict()
         if self.forward is None or not verdict.lets_through or verdict.forward is not None:
             return verdict
-        return replace(verdict, forward=self.forward, standing=self._standing())
+        return verdict._replace(forward=self.forward, standing=self._standing())
 
     def _standing(self) -> Standing | None:
         if self.request is None or self.identity is None or self.facts is None:

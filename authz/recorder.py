@@ -3,7 +3,8 @@
 What is decided in one turn of the event loop is written in one piece at its end,
 and whoever is answered waits for that. A file that nobody waits for is written
 to there; what can wait for a disk or a reader is done in one thread, which takes
-all that has come in meanwhile and brings it to the disk together.
+all that has come in meanwhile and brings it to the disk together. What nobody
+waits for at all goes along with the next decision, if there is one soon.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ MOST_WAITING = 1024
 MOST_OF_A_TURN = 256
 """Records that one turn of the event loop holds back; more begin another write."""
 
+SOON = 0.1
+"""Seconds for which what nobody waits for is held back, to share the write of a decision."""
+
 LAST_MOMENT = 1.0
 """Seconds that the end waits for what is being written."""
 
@@ -52,11 +56,8 @@ class Sink(Protocol):
     def problem(self) -> str:
         """Why nothing can be written."""
 
-    def append(self, *records: AuditRecord) -> None:
-        """Write records: all of them, or none."""
-
-    def note(self, *notes: Note) -> None:
-        """Write something else: all of it, or nothing."""
+    def append(self, *records: AuditRecord, before: Sequence[Note] = ()) -> None:
+        """Write records, and notes ``before`` them that say their time: all of it, or nothing."""
 
     def commit(self) -> None:
         """Bring it to the disk, where that is waited for."""
@@ -94,6 +95,7 @@ class Recorder:
         self._ends = False
         self._worker: Worker[Errors] = Worker("audit", time_limit)
         self._summing: asyncio.TimerHandle | None = None
+        self._telling: asyncio.TimerHandle | None = None
         self._unrecorded = 0
         self._unrecorded_since = ""
         self._problem = ""
@@ -117,17 +119,16 @@ class Recorder:
         of an error answers a refusal. A refusal above its allowance is counted,
         and told in a summary later.
         """
-        if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
-            self._told([one], [AuditUnavailableError("too many records wait to be written")])
-            return
-        self._turn.append(one)
+        self._take(one)
         if not self._ends:
             self._end_later()
 
     def put(self, one: Recordable) -> None:
         """Do so at once where that waits for nobody: for those who are not cheaply held back."""
-        self.hold(one)
-        if not self._sink.blocking:
+        if self._sink.blocking:
+            self.hold(one)
+        else:
+            self._take(one)
             self.flush()
 
     async def write(self, record: AuditRecord) -> None:
@@ -139,7 +140,7 @@ class Recorder:
     async def state(self, kind: Kind, members: Mapping[str, Any]) -> None:
         """Write something else that must be there. Raises AuditUnavailableError."""
         done = _future()
-        self._notes.append(_Note((kind, members), done))
+        self._notes.append(_Note(self._now(kind, members), done))
         if self._sink.blocking:
             self._end_later()
         else:
@@ -147,13 +148,17 @@ class Recorder:
         await done
 
     def tell(self, kind: Kind, members: Mapping[str, Any]) -> None:
-        """Write something that nobody waits for. What cannot be written is told in the log."""
+        """Write something that nobody waits for: with the next decision, or soon.
+
+        It says the time of now. What cannot be written is told in the log. A process
+        that is killed takes with it what it has not written; one that ends does not.
+        """
         if len(self._notes) >= MOST_OF_A_TURN and not self._has_room():
             log.error("audit.note_lost", kind=kind.value, problem="too many records wait")
             return
-        self._notes.append(_Note((kind, members)))
-        if not self._ends:
-            self._end_later()
+        self._notes.append(_Note(self._now(kind, members)))
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(SOON, self._tell)
 
     def unrecorded(self) -> None:
         """Count something that was let through without a record, to tell it later."""
@@ -162,26 +167,26 @@ class Recorder:
         self._unrecorded += 1
 
     def flush(self) -> None:
-        """Write what is held back, in one piece. Raises nothing.
+        """Write what is held back, in one piece: notes are older than decisions. Raises nothing.
 
         INVARIANT: what the thread has begun goes first, and it comes back for the
         rest. Whoever goes while he waits leaves the record to be written. While
         a write hangs, what is held back is refused and never written; else the
         file may tell of a decision that was refused, never the other way round.
         """
+        if not self.waiting:
+            return
         if self._worker.busy:
             if self._worker.hangs:
                 self._refuse("an earlier record is still being written")
             return
         turn, self._turn = self._turn, []
-        wanted, records = self._to_write(turn) if turn else ([], [])
-        notes: list[_Note] = []
-        if self._notes:
-            notes, self._notes = self._notes, []
-            wanted += notes
+        told, records = self._to_write(turn) if turn else ([], [])
+        notes, self._notes = self._notes, []
+        wanted: list[Recordable | _Note] = [*notes, *told]
         if not wanted:
             return
-        put = partial(_put, self._sink, records, notes)
+        put = partial(_put, self._sink, [each.note for each in notes], records)
         if not self._sink.blocking:
             self._told(wanted, put())
             return
@@ -198,6 +203,12 @@ class Recorder:
         self.flush()
         self._worker.wait(LAST_MOMENT)
 
+    def _take(self, one: Recordable) -> None:
+        if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
+            self._told([one], [AuditUnavailableError("too many records wait to be written")])
+        else:
+            self._turn.append(one)
+
     def _end_later(self) -> None:
         self._ends = True
         asyncio.get_running_loop().call_soon(self._end)
@@ -206,17 +217,24 @@ class Recorder:
         self._ends = False
         self.flush()
 
+    def _tell(self) -> None:
+        self._telling = None
+        self.flush()
+
+    def _now(self, kind: Kind, members: Mapping[str, Any]) -> Note:
+        return kind, {"time": stamp(self._clock()), **members}
+
     def _has_room(self) -> bool:
         """Make room, and say whether there is some."""
         self.flush()
         return self.waiting < MOST_WAITING
 
-    def _to_write(self, turn: list[Recordable]) -> tuple[list[Recordable | _Note], list[Any]]:
+    def _to_write(self, turn: list[Recordable]) -> tuple[list[Recordable], list[AuditRecord]]:
         """Return what is to be written, and its records; the others are told.
 
         One that cannot be put down fails alone.
         """
-        wanted: list[Recordable | _Note] = []
+        wanted = []
         records = []
         for one in turn:
             try:
@@ -304,21 +322,22 @@ class _Note:
             log.error("audit.note_lost", kind=self.note[0].value, problem=str(error))
 
 
-def _put(sink: Sink, records: list[AuditRecord], notes: list[_Note]) -> Errors:
-    """Write everything, and say what became of each."""
-    errors = _together(sink.append, records) if records else []
-    return errors + _together(sink.note, [each.note for each in notes]) if notes else errors
+def _put(sink: Sink, notes: list[Note], records: list[AuditRecord]) -> Errors:
+    """Write everything in one piece, and say what became of each.
 
-
-def _together(write: Callable[..., None], what: Sequence[Any]) -> Errors:
-    """Write all in one piece; where one has a defect, each by itself, so that it fails alone."""
+    Where one has a defect, each is written by itself, so that it fails alone.
+    """
+    size = len(notes) + len(records)
     try:
-        write(*what)
+        sink.append(*records, before=notes)
     except AuditUnavailableError as error:
-        return [error] * len(what)
+        return [error] * size
     except Exception as error:  # noqa: BLE001  whoever waits gets it
-        return [error] if len(what) == 1 else [_together(write, [each])[0] for each in what]
-    return [None] * len(what)
+        if size == 1:
+            return [error]
+        single = [_put(sink, [each], []) for each in notes]
+        return [errors[0] for errors in single + [_put(sink, [], [each]) for each in records]]
+    return [None] * size
 
 
 def _committed(sink: Sink, put: Callable[[], Errors]) -> Errors:

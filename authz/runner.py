@@ -121,37 +121,35 @@ class Runner:
         )
 
     async def decide(self, raw: RawRequest, entrance: Entrance | None = None) -> gate.Verdict:
-        """Judge one request. Raises nothing: whatever goes wrong refuses.
+        """Judge one request, and wait for its record. Raises nothing: whatever goes wrong refuses.
 
         Without an ``entrance`` the parts say who may come and whose policy judges.
         """
-        pending = await self._decided(raw, entrance or self._entrance, at_once=True)
+        pending = await self.decided(raw, entrance, at_once=True)
         return pending if isinstance(pending, gate.Verdict) else await pending.holds()
 
-    async def decided(self, raw: RawRequest, *, at_once: bool = False) -> Pending | gate.Verdict:
+    async def decided(
+        self, raw: RawRequest, entrance: Entrance | None = None, *, at_once: bool = False
+    ) -> Pending | gate.Verdict:
         """Do so for a door that can hold its answer back: until the record of it is written.
 
         That is ``at_once`` where nobody else can ask in the same turn of the event
         loop. What need not be recorded is no more than a verdict.
         """
-        return await self._decided(raw, self._entrance, at_once=at_once)
-
-    async def _decided(
-        self, raw: RawRequest, entrance: Entrance, *, at_once: bool
-    ) -> Pending | gate.Verdict:
-        token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
         course = self._course(raw)
         # INVARIANT: passes are for the plugin. A client of the proxy holds none.
-        if token is not None and raw.door is Door.PLUGIN:
-            verdict = self._let_back_in(course, token)
-            return verdict or self._desk.hold(course, perf_counter(), at_once=at_once)
+        if raw.door is Door.PLUGIN:
+            token = next((value for name, value in raw.headers if name.lower() == _PASS), None)
+            if token is not None:
+                verdict = self._let_back_in(course, token)
+                return verdict or self._desk.hold(course, perf_counter(), at_once=at_once)
         if self._in_flight >= self._most_in_flight:
             course.refusal = RefusedError(Reason.OVERLOADED, "too many questions are in flight")
             return self._desk.hold(course, perf_counter(), at_once=at_once)
         self._in_flight += 1
         started = perf_counter()
         try:
-            await self._judge_guarded(course, entrance)
+            await self._judge_guarded(course, entrance or self._entrance)
         except BaseException:
             self._leave()
             raise
@@ -192,16 +190,6 @@ class Runner:
         """Return what says what the caller may see of the answer to a request."""
         return View(self._around, entrance.policy, standing, standing.identity)
 
-    async def refuse(
-        self, raw: RawRequest, refusal: RefusedError, entrance: Entrance | None = None
-    ) -> gate.Verdict:
-        """Record a refusal that was made before there was a request to judge. Raises nothing.
-
-        It takes no room from those that are judged: it costs a record only. With
-        an ``entrance`` the record says who it was, if that can be told.
-        """
-        return await self.refused(raw, refusal, entrance, at_once=True).holds()
-
     def refused(
         self,
         raw: RawRequest,
@@ -210,7 +198,11 @@ class Runner:
         *,
         at_once: bool = False,
     ) -> Pending:
-        """Do so for a door that can hold its answer back."""
+        """Record a refusal that was made before there was a request to judge. Raises nothing.
+
+        It takes no room from those that are judged: it costs a record only. With
+        an ``entrance`` the record says who it was, if that can be told.
+        """
         course = self._course(raw)
         course.refusal = refusal
         if entrance is not None:

@@ -20,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -62,11 +62,8 @@ class Nowhere:
     def __init__(self, _path: str, _custody: object) -> None:
         """Open nothing."""
 
-    def append(self, *records: AuditRecord) -> None:
-        """Forget records."""
-
-    def note(self, *notes: Note) -> None:
-        """Forget notes."""
+    def append(self, *records: AuditRecord, before: Sequence[Note] = ()) -> None:
+        """Forget records and notes."""
 
     def commit(self) -> None:
         """Do nothing."""

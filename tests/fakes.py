@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from authz.audit.ledger import Note
@@ -90,6 +90,8 @@ class ScriptedSink:
     writes: list[int] = field(default_factory=list)
     """How many records were written together, each time."""
     notes: list[Note] = field(default_factory=list)
+    times: list[str] = field(default_factory=list)
+    """When the notes came."""
     commits: int = 0
     quick: bool = False
     syncing: threading.Event = field(default_factory=threading.Event)
@@ -103,21 +105,18 @@ class ScriptedSink:
         """Say why nothing can be written."""
         return str(self.fault) if isinstance(self.fault, AuditUnavailableError) else ""
 
-    def append(self, *records: AuditRecord) -> None:
-        """Keep records, when it may."""
+    def append(self, *records: AuditRecord, before: Sequence[Note] = ()) -> None:
+        """Keep records and notes, when it may; of these not when they came."""
         self.threads.append(threading.current_thread().name)
         if not self.go.wait(10):
             raise AuditUnavailableError("the test let go of nothing")
         if self.fault is not None:
             raise self.fault
         self.records += records
+        for kind, members in before:
+            self.times.append(members["time"])
+            self.notes.append((kind, {k: v for k, v in members.items() if k != "time"}))
         self.writes.append(len(records))
-
-    def note(self, *notes: Note) -> None:
-        """Keep notes, when it may."""
-        if self.fault is not None:
-            raise self.fault
-        self.notes += notes
 
     def commit(self) -> None:
         """Count, when it may."""

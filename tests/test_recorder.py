@@ -6,6 +6,7 @@ What becomes of the decision is in test_runner.py.
 import asyncio
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -93,17 +94,20 @@ async def test_a_record_with_a_defect_fails_alone(made, blocking):
     sink, heard = ScriptedSink(blocking=blocking), []
     one = made(sink)
 
-    def append(*records):
-        if any(record.id == "id-7" for record in records):
+    def append(*records, before=()):
+        if any(record.id == "id-7" for record in records) or len(before) > 1:
             raise TypeError("defect")
         sink.records += records
+        sink.notes += before
 
     sink.append = append
     with capture_logs() as logs:
         for number in (1, -1, 7, 13, 2):
+            one.tell(Kind.OUTCOME, {"id": number})
             one.hold(Told(number, heard))
         await until(lambda: len(heard) == 5)
 
+    assert [members["id"] for _, members in sink.notes] == [1, -1, 7, 13, 2]
     assert sorted(heard) == [(-1, "division by zero"), (1, ""), (2, ""), (7, "defect"), (13, "")]
     assert [record.id for record in sink.records] == ["id-1", "id-13", "id-2"]
     assert [log["event"] for log in logs] == ["audit.answer_failed"]
@@ -155,7 +159,7 @@ async def test_a_file_is_written_at_once_and_synced_in_the_thread(made):
     sink = ScriptedSink(blocking=True, quick=True)
     one = made(sink)
     sink.go = threading.Event()
-    sink.append = lambda *records: sink.records.extend(records)
+    sink.append = lambda *records, before: sink.records.extend((*before, *records))
     writing = [asyncio.create_task(one.write(a_record(0)))]
     await until(sink.syncing.is_set)
     writing += [asyncio.create_task(one.write(a_record(number))) for number in range(1, 50)]
@@ -239,8 +243,9 @@ async def test_a_task_that_has_gone_is_not_told(made):
     assert len(sink.records) == 2
 
 
-async def test_behind_one_that_hangs_nothing_is_written(made):
+async def test_behind_one_that_hangs_nothing_is_written(made, monkeypatch):
     """What waits with it is refused with it, what comes later at once, until it has ended."""
+    monkeypatch.setattr(recorder, "SOON", 0.15)
     sink, heard = ScriptedSink(blocking=True), []
     one = made(sink, time_limit=0.1)
     sink.go.clear()
@@ -251,7 +256,7 @@ async def test_behind_one_that_hangs_nothing_is_written(made):
         one.tell(Kind.OUTCOME, {"id": "x"})
         await until(lambda: len(heard) == 2)
         one.hold(Told(2, heard))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.1)  # what was told is not there any more
     problem = one.problem
     sink.go.set()
     await until(lambda: sink.records)
@@ -264,6 +269,41 @@ async def test_behind_one_that_hangs_nothing_is_written(made):
     assert [log["event"] for log in logs] == ["audit.note_lost"]
     assert problem == hangs
     assert ([record.id for record in sink.records], sink.notes) == (["id-0", "id-3"], [])
+
+
+async def test_what_nobody_waits_for_goes_along_with_a_decision(made):
+    """Before it, for it is older, in the same write, and with the time at which it came."""
+    sink, heard = ScriptedSink(), []
+    times = iter([datetime(2026, 11, 1, 12, 0, second, tzinfo=UTC) for second in range(2)])
+    one = made(sink, clock=lambda: next(times))
+    pieces = []
+    append = sink.append
+    sink.append = lambda *records, before: (
+        pieces.append([members["id"] for _, members in before] + [each.id for each in records]),
+        append(*records, before=before),
+    )
+    one.tell(Kind.OUTCOME, {"id": "x"})
+    one.tell(Kind.OUTCOME, {"id": "y"})
+    await asyncio.sleep(0)
+    early = list(pieces)
+    one.put(Told(0, heard))
+
+    assert (early, pieces) == ([], [["x", "y", "id-0"]])
+    assert sink.times == ["2026-11-01T12:00:00.000Z", "2026-11-01T12:00:01.000Z"]
+
+
+async def test_what_nobody_waits_for_waits_for_no_decision(made, monkeypatch):
+    """After a moment it is written by itself, and at the end at once."""
+    monkeypatch.setattr(recorder, "SOON", 0.02)
+    sink = ScriptedSink()
+    one = made(sink)
+    one.tell(Kind.OUTCOME, {"id": "x"})
+    await until(lambda: sink.notes)
+    monkeypatch.setattr(recorder, "SOON", 5)
+    one.tell(Kind.OUTCOME, {"id": "y"})
+    one.close()
+
+    assert [members["id"] for _, members in sink.notes] == ["x", "y"]
 
 
 @pytest.mark.parametrize("blocking", [False, True])

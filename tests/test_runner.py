@@ -220,7 +220,7 @@ async def test_a_refusal_of_the_door_is_recorded(bench):
     one = bench()
     refusal = RefusedError(Reason.UNREADABLE_REQUEST, "plugin message is empty")
 
-    verdict = await one.runner.refuse(RawRequest("", ""), refusal)
+    verdict = await one.runner.refused(RawRequest("", ""), refusal).holds()
 
     assert (verdict.effect, verdict.lets_through) == (Effect.REFUSE, False)
     assert one.sink.records[0].detail == "plugin message is empty"
@@ -571,7 +571,7 @@ async def test_an_outcome_is_a_second_record(bench):
     one.runner.outcome("id-1", status=201, object_id="c0ffee", duration_s=0.25, ended="whole")
     one.runner.outcome("id-2", bytes_in=0, bytes_out=7, candidates=2)
     one.runner.outcome("id-3", entries=3, hidden=0)
-    await asyncio.sleep(0)
+    one.runner.flush()
 
     assert one.runner.records_outcomes
     assert one.sink.notes == [
@@ -725,7 +725,7 @@ async def test_refusals_and_lookups_of_our_own_take_no_room(bench):
     await asyncio.sleep(0)
     token = one.passes.issue("GET", "/images/nginx/json?manifests=1")
 
-    refused = await one.runner.refuse(PING, RefusedError(Reason.UNREADABLE_REQUEST, "no"))
+    refused = await one.runner.refused(PING, RefusedError(Reason.UNREADABLE_REQUEST, "no")).holds()
     own = await one.runner.decide(
         RawRequest("GET", "/images/nginx/json?manifests=1", ((HEADER, token),))
     )

@@ -192,7 +192,7 @@ async def test_a_defect_hides_and_is_told(eyes):
     """As a defect of the gate refuses."""
     view, _ = eyes()
     broken = Sighting("ContainerInspect", "c2", {"Config": {"Image": "nginx"}, "Name": "/x"})
-    view.standing = replace(view.standing, request=None)
+    view.standing = view.standing._replace(request=None)
     with capture_logs() as logs, pytest.raises(AttributeError):
         await seen(view, broken)
     assert logs == []

@@ -131,14 +131,15 @@ class Sink:
         """The number of the first line of the file that is written to."""
         return self._first
 
-    def append(self, *records: AuditRecord) -> None:
-        """Write records, in one piece: all of them, or none.
+    def append(self, *records: AuditRecord, before: Sequence[Note] = ()) -> None:
+        """Write records, and notes ``before`` them that say their time: in one piece, or nothing.
 
         Raises AuditUnavailableError otherwise; nothing may be answered then.
         Threads may call this at once. What the durability promises holds when
         :meth:`commit` has returned as well.
         """
-        self._put([(Kind.DECISION, line(record)) for record in records])
+        entries = [(kind, body(members)) for kind, members in before]
+        self._put(entries + [(Kind.DECISION, line(record)) for record in records])
 
     def note(self, *notes: Note) -> None:
         """Write something else that belongs on the record. Raises as ``append`` does."""

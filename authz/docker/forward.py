@@ -14,9 +14,9 @@ which those are is for others to say.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from authz.docker.canonical import variant
@@ -87,11 +87,11 @@ class Plan:
     bare: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(NamedTuple):
     """A request as the daemon gets it, framing and ``Host`` aside.
 
-    ``body`` is None where the client's body follows as it comes.
+    ``body`` is None where the client's body follows as it comes. A tuple, because one is
+    made for each request.
     """
 
     method: str
@@ -102,7 +102,7 @@ class Forward:
 
     def signed(self, headers: Headers) -> "Forward":
         """Return it with further headers, by which a plugin knows who sent it."""
-        return replace(self, headers=(*self.headers, *headers)) if headers else self
+        return self._replace(headers=(*self.headers, *headers)) if headers else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +213,9 @@ def _edited(document: Any, place: Sequence[str], value: str | list[str]) -> Any:
 
 def _headers(operation: Operation, headers: Sequence[tuple[str, str]]) -> Headers:
     further = _KEPT_OF.get(operation.name, ())
-    return tuple(
-        (name, value)
-        for name, value in headers
-        if name.lower() in _KEPT or (further and name.lower().startswith(further))
-    )
+    found = [
+        each
+        for each in headers
+        if (name := each[0].lower()) in _KEPT or (further and name.startswith(further))
+    ]
+    return tuple(found)

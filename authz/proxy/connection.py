@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import cast
 
 import structlog
 
 from authz.errors import RefusedError
-from authz.gate import Standing
+from authz.gate import Standing, Verdict
 from authz.proxy import refusal
 from authz.proxy.commands import (
     Abort,
@@ -246,7 +247,20 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.abort()
 
     async def _judge(self, command: Judge) -> None:
-        verdict = await judge(self._services, self._proofs, command)
+        found = await judge(self._services, self._proofs, command)
+        if isinstance(found, Verdict):
+            self._judged(command, found)
+        else:
+            found.then(partial(self._guarded, command))
+
+    def _guarded(self, command: Judge, verdict: Verdict) -> None:
+        try:
+            self._judged(command, verdict)
+        except Exception:
+            log.exception("connection.failed")
+            self.close()
+
+    def _judged(self, command: Judge, verdict: Verdict) -> None:
         self._request = verdict.id
         if verdict.forward is not None:
             self._flow, self._began = Flow(), monotonic()

@@ -23,6 +23,8 @@ _MOST_LINE = 64
 _MOST_TRAILERS = 16 * 1024
 _SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _OPENING = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
+_OWN = re.compile(rb"([1-9a-f][0-9a-f]{0,14})\r\n")
+_OWN_END = b"\r\n" + LAST_CHUNK
 
 
 class Body(Protocol):
@@ -99,6 +101,20 @@ class Chunked:
             at = self._take_line(data, at) if after == at else after
         return pieces, data[at:]
 
+    def alone(self, data: bytes) -> int:
+        """Take a whole body that is written as :func:`chunk` does it; return its size.
+
+        It can go on as it is. A quick way: 0 says that nothing was taken, for :meth:`feed`.
+        """
+        found = _OWN.match(data)
+        if found is None or self._left or self._line or self._ends_chunk or self._in_trailers:
+            return 0
+        size = int(found[1], 16)
+        if len(data) != found.end() + size + len(_OWN_END) or not data.endswith(_OWN_END):
+            return 0
+        self.done = True
+        return size
+
     def _take_whole(self, data: bytes, at: int, view: memoryview, pieces: list[Piece]) -> int:
         """Take a chunk that is there from its size to its end; return where to go on.
 
@@ -158,7 +174,11 @@ class Chunked:
             raise FramingError("trailers follow the last chunk")
 
 
+def framed(pieces: Sequence[Piece], size: int) -> tuple[Piece, ...]:
+    """Return the parts of one chunk of these pieces, ``size`` bytes in all; none for no bytes."""
+    return (b"%x\r\n" % size, *pieces, b"\r\n") if size else ()
+
+
 def chunk(pieces: Sequence[Piece]) -> bytes:
     """Return one chunk of these pieces; nothing where they are empty."""
-    size = sum(map(len, pieces))
-    return b"".join((b"%x\r\n" % size, *pieces, b"\r\n")) if size else b""
+    return b"".join(framed(pieces, sum(map(len, pieces))))

@@ -10,7 +10,7 @@ import socket
 import ssl
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -22,6 +22,7 @@ from authz.docker.forward import Forward
 from authz.errors import RefusedError
 from authz.gate import Standing, Verdict
 from authz.metrics import Metrics
+from authz.pending import Pending
 from authz.proxy.connection import ClientConnection
 from authz.proxy.contexts import trusts
 from authz.proxy.evidence import Accounts, Peer, bearer, certificates, read_peer, source
@@ -174,7 +175,7 @@ class ProxyServer:
         for connection in [*self._connections]:
             if isinstance(connection, ClientConnection):
                 connection.close()
-        self._group = None  # what waits for a record without a task is given up
+        self._group = None  # what waits for somebody without a task is given up
         for task in self._tasks:
             task.cancel()
         await self._stack.aclose()
@@ -192,8 +193,8 @@ class ProxyServer:
             failed=lambda _: self._gone(connection),
         )
 
-    async def _still(self, standing: Standing, evidence: Evidence) -> Verdict | None:
-        return await self._shared.runner.still(standing, evidence, self._listener.entrance)
+    def _still(self, standing: Standing, evidence: Evidence) -> Awaitable[Verdict | None]:
+        return self._shared.runner.still(standing, evidence, self._listener.entrance)
 
     async def _watch(self) -> None:
         """Judge again what is under way: streams do not outlive rights."""
@@ -216,11 +217,13 @@ class ProxyServer:
                 log.info("connection.cut", caller=self._connections.get(connection))
                 connection.cut()
 
-    async def _refuse(self, raw: RawRequest, refusal: RefusedError) -> Verdict:
-        return await self._shared.runner.refuse(raw, refusal, self._listener.entrance)
+    def _refuse(self, raw: RawRequest, refusal: RefusedError) -> Pending:
+        return self._shared.runner.refused(raw, refusal, self._listener.entrance)
 
-    async def _decide(self, raw: RawRequest) -> Verdict:
-        return await self._shared.runner.decide(raw, self._listener.entrance)
+    def _decide(self, raw: RawRequest) -> Awaitable[Pending | Verdict]:
+        # Records of several connections share a write, which for one alone comes at once.
+        alone = len(self._connections) == 1
+        return self._shared.runner.decided(raw, self._listener.entrance, at_once=alone)
 
     def _sift(self, verdict: Verdict) -> Sifting | None:
         return sifting(self._shared.runner, self._listener.entrance, verdict, self._shared.sifters)

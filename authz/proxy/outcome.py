@@ -7,6 +7,7 @@ when the last byte has passed. It knows what is counted, and nobody who reads it
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 CREATED = 201
 MOST_KEPT = 4096
@@ -31,8 +32,7 @@ class End(StrEnum):
     """The service ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one request.
 
     ``request`` is the id of its decision. ``status`` is what the client was
@@ -41,6 +41,7 @@ class Outcome:
     connection that was ``taken_over``. ``seconds`` begin with the verdict.
     ``created`` is the id of a new object, or the name of a volume. Of a list that is
     filtered ``hidden`` says how many of the ``entries`` the caller may not inspect.
+    A tuple, because one is made for each request.
     """
 
     request: str

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from authz.docker.forward import Plan
 from authz.proxy import rewrite
 from authz.proxy.familiar import read_answer
-from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, chunk
+from authz.proxy.framing import LAST_CHUNK, Body, Chunked, Measured, Unbounded, framed
 from authz.proxy.head import AnswerHead, Cutter, FramingError, Head
 from authz.proxy.outcome import CREATED, Flow
 
@@ -48,7 +48,7 @@ class Reply:
         self._cutter = Cutter()
         self._head: AnswerHead | None = None
         self._body: Body = _UNBOUNDED
-        self._in_chunks = False
+        self._chunks: Chunked | None = None
         self._left_over = False
         self.stage = Stage.NOTHING
         self.closes = closes
@@ -67,7 +67,7 @@ class Reply:
 
     def feed(self, data: bytes) -> bytes:
         """Return what goes to the client. Raises FramingError where no client could rely on it."""
-        if self.stage in {Stage.BODY, Stage.TUNNEL}:
+        if self.stage is Stage.BODY or self.stage is Stage.TUNNEL:
             return self._content(data)
         if self.stage is Stage.WHOLE:
             self._left_over = True
@@ -78,7 +78,7 @@ class Reply:
             self._head = read_answer(head)
             if self._head.status >= _FIRST_FINAL or self._head.status == SWITCHED:
                 begun = self._begin(self._head)
-                return begun + self._content(self._cutter.rest())
+                return self._content(self._cutter.rest(), begun)
         return b""
 
     def end(self) -> bool:
@@ -124,24 +124,30 @@ class Reply:
             self._body = Measured(head.length)
             return [f"Content-Length: {head.length}"]
         if head.chunked and not self._request.old:
-            self._body = Chunked(trailers=True)
-            self._in_chunks = True
+            self._body = self._chunks = Chunked(trailers=True)
             return ["Transfer-Encoding: chunked"]
         self._body = Chunked(trailers=True) if head.chunked else Unbounded()
         self.closes = True
         return []
 
-    def _content(self, data: bytes) -> bytes:
+    def _content(self, data: bytes, begun: bytes = b"") -> bytes:
+        """Return what goes to the client of the answer's content, behind what was ``begun``."""
         if self.stage is Stage.TUNNEL or not data:
             self.flow.received += len(data)
-            return data
+            return begun + data if begun else data
+        if self._chunks and self.flow.status != CREATED and (size := self._chunks.alone(data)):
+            self.flow.received += size
+            self.stage = Stage.WHOLE
+            return begun + data
         pieces, rest = self._body.feed(data)
-        self.flow.received += sum(map(len, pieces))
+        size = sum(map(len, pieces))
+        self.flow.received += size
         if self.flow.status == CREATED:
             self.flow.keep(b"".join(pieces))
         self._left_over = self._left_over or bool(rest)
-        out = chunk(pieces) if self._in_chunks else b"".join(pieces)
-        if self._body.done and self.stage is Stage.BODY:
+        ends = self._body.done and self.stage is Stage.BODY
+        if ends:
             self.stage = Stage.WHOLE
-            out += LAST_CHUNK if self._in_chunks else b""
-        return out
+        if self._chunks is None:
+            return b"".join((begun, *pieces))
+        return b"".join((begun, *framed(pieces, size), LAST_CHUNK if ends else b""))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from authz.docker.forward import Forward
 from authz.errors import Reason, RefusedError
 from authz.gate import Standing, Verdict
+from authz.pending import Pending
 from authz.proxy.commands import Judge
 from authz.proxy.head import Headers
 from authz.proxy.outcome import Outcome
@@ -26,7 +27,8 @@ Proofs = Callable[[Headers], Awaitable[Evidence]]
 class Services:
     """What every connection of a listener uses.
 
-    ``decide`` judges a request; ``refuse`` records a refusal made before that;
+    ``decide`` judges a request; ``refuse`` records a refusal made before that; what comes
+    of either holds when it is written;
     ``welcome`` takes in a connection and returns what completes its proofs with
     those of one request, or None where there are too many connections; ``sign``
     returns headers that go along to the daemon. ``spawn`` runs something, and
@@ -37,8 +39,8 @@ class Services:
     request is filtered; there is none where no answer is.
     """
 
-    decide: Callable[[RawRequest], Awaitable[Verdict]]
-    refuse: Callable[[RawRequest, RefusedError], Awaitable[Verdict]]
+    decide: Callable[[RawRequest], Awaitable[Pending | Verdict]]
+    refuse: Callable[[RawRequest, RefusedError], Pending]
     still: Callable[[Standing, Evidence], Awaitable[Verdict | None]]
     welcome: Callable[[asyncio.Transport, asyncio.Protocol], Proofs | None]
     sign: Callable[[Forward], Headers]
@@ -50,7 +52,7 @@ class Services:
     sift: Callable[[Verdict], Sifting | None] | None = None
 
 
-async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Verdict:
+async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Pending | Verdict:
     """Have a request judged and recorded, or its broken framing recorded. Raises nothing."""
     problem = command.problem
     refusal = RefusedError(Reason.UNREADABLE_REQUEST, problem.detail) if problem else None
@@ -58,10 +60,10 @@ async def judge(services: Services, proofs: Proofs | None, command: Judge) -> Ve
     try:
         evidence = await proofs(headers) if proofs else Evidence()
     except RefusedError as error:
-        return await services.refuse(_raw(command, Evidence()), refusal or error)
+        return services.refuse(_raw(command, Evidence()), refusal or error)
     raw = _raw(command, evidence)
     if refusal is not None:
-        return await services.refuse(raw, refusal)
+        return services.refuse(raw, refusal)
     return await services.decide(raw)
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 from typing import Final
 
@@ -218,11 +218,11 @@ def wanted_whole(forward: Forward, operation: str) -> tuple[Forward, int | None]
     limit = next((pair for pair in pairs if pair.startswith("limit=")), "")
     found = _LIMIT.fullmatch(limit) if operation == "ContainerList" else None
     if found is None:
-        return replace(forward, headers=headers), None
+        return forward._replace(headers=headers), None
     rest = [pair for pair in pairs if pair.partition("=")[0] not in {"limit", "all"}]
     # A limit is one of all containers, whether they run or not (moby daemon/list.go).
     target = f"{path}?{'&'.join(['all=1', *rest])}"
-    return replace(forward, target=target, headers=headers), int(found[1])
+    return forward._replace(target=target, headers=headers), int(found[1])
 
 
 def _in_line(line: bytes) -> tuple[Sighting, ...]:

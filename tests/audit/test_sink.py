@@ -531,6 +531,23 @@ def test_what_is_told_besides_decisions_is_in_the_chain(path: Path):
     assert (count, first) == (3, 1)
 
 
+def test_what_is_older_than_a_record_shares_its_write(path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It stands before it, with the time that it brings."""
+    sink = Sink(path)
+    real, pieces = os.write, []
+    monkeypatch.setattr(
+        "authz.audit.line_file.os.write",
+        lambda fd, text: (pieces.append(text.count(b"\n")), real(fd, text))[1],
+    )
+    sink.append(a_record(1), before=[(Kind.OUTCOME, {"time": "12:00", "id": "id-0"})])
+    sink.close()
+
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert [line["kind"] for line in lines[:3]] == ["started", "outcome", "decision"]
+    assert (lines[1]["time"], lines[1]["id"], pieces[0]) == ("12:00", "id-0", 3)
+    assert problems(path) == []
+
+
 def test_a_folder_that_cannot_be_read_is_told(path: Path, monkeypatch: pytest.MonkeyPatch):
     """A chain whose end is not known cannot be continued."""
 

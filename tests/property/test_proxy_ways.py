@@ -1,5 +1,7 @@
 """The proxy's quick ways, held to the slow ones: equal values, equal refusals."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from authz.docker.canonical import canonical
 from authz.docker.forward import forward, plan
 from authz.errors import RefusedError
 from authz.proxy import familiar, head
-from authz.proxy.framing import Chunked
+from authz.proxy.framing import LAST_CHUNK, Chunked, chunk
 from authz.proxy.head import FramingError
 from authz.wire.raw import Door, RawRequest
 
@@ -108,6 +110,49 @@ def test_whole_chunks_are_read_as_byte_by_byte(text, size, trailers):
     assert fed([text[at : at + size] for at in range(0, len(text), size)], trailers=trailers) == (
         singly
     )
+
+
+BODIES = (
+    chunk([b"hello"]) + LAST_CHUNK,
+    chunk([b"2\r\nhi"]) + LAST_CHUNK,
+    b"12\r\nhi\r\n" + LAST_CHUNK,
+    b"2\r\nhi2\r\nhi\r\n" + LAST_CHUNK,
+    b"0\r\n2\r\nhi\r\n" + LAST_CHUNK,
+    b"0B\r\nhello, you!\r\n" + LAST_CHUNK,
+    chunk([b"x"]) + chunk([b"y"]) + LAST_CHUNK,
+)
+
+
+def continued(body, data):
+    """Return what comes of more bytes; or the refusal."""
+    try:
+        pieces, rest = body.feed(data)
+    except FramingError as error:
+        return error.detail
+    return b"".join(pieces), rest, body.done
+
+
+@settings(max_examples=100, deadline=None)
+@given(changed(BODIES))
+def test_a_body_that_goes_on_as_it_is_would_be_written_so(texts):
+    """And of all else nothing is taken, in the middle of a chunk above all."""
+    for text, begun in itertools.product((*BODIES, *texts), range(9)):
+        quick, slow = Chunked(trailers=True), Chunked(trailers=True)
+        started = [continued(body, text[:begun]) for body in (quick, slow)]
+        if isinstance(started[0], str) or quick.done:
+            continue
+        size, found = quick.alone(text[begun:]), continued(slow, text[begun:])
+        if size:
+            assert (len(found[0]), found[1:], quick.done) == (size, (b"", True), True)
+            assert chunk([found[0]]) + LAST_CHUNK == text[begun:]
+        else:
+            assert continued(quick, text[begun:]) == found
+
+
+def test_a_whole_body_goes_on_as_it_is():
+    """The quick way is taken."""
+    assert Chunked().alone(BODIES[0]) == 5
+    assert [Chunked().alone(each) for each in BODIES[2:]] == [0] * 5
 
 
 TARGETS = (

@@ -11,7 +11,7 @@ import pytest
 import trustme
 from structlog.testing import capture_logs
 
-from authz.errors import Reason, RefusedError
+from authz.errors import AuditUnavailableError, Reason, RefusedError
 from authz.identity.chain import anonymous
 from authz.identity.peercred import peer
 from authz.proxy import listener
@@ -210,8 +210,9 @@ async def test_handshakes_count_from_their_first_moment(tmp_path, monkeypatch):
         await until(lambda: not stage.server._callers)
 
 
-async def test_a_defect_ends_its_connection_alone(tmp_path):
-    """Everybody else goes on; the log has the traceback."""
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_defect_ends_its_connection_alone(tmp_path, others):
+    """Whether or not its record waits for those of others, who go on; the log has the traceback."""
 
     def broken(_evidence):
         raise AssertionError("defect")
@@ -219,11 +220,40 @@ async def test_a_defect_ends_its_connection_alone(tmp_path):
     async with a_stage(tmp_path) as stage:
         monkey = stage.server._services
         object.__setattr__(monkey, "sign", broken)
+        idle = [await stage.connect() for _ in range(others)]
         with capture_logs() as logs, suppress(ConnectionResetError):
             assert await stage.ask(GET) == b""
         assert [entry["event"] for entry in logs] == ["connection.failed"]
         object.__setattr__(monkey, "sign", lambda _: ())
         assert (await stage.ask(GET)).startswith(OK[:16])
+        for _, writer in idle:
+            writer.close()
+
+
+@pytest.mark.parametrize("fault", [None, AuditUnavailableError("disk full")])
+async def test_records_of_several_connections_share_a_write(tmp_path, fault):
+    """Nothing is sent on before it, nor without it; whoever is alone waits for nobody's."""
+    async with a_stage(tmp_path) as stage:
+        await stage.ask(GET)  # from here on the names of the account are known
+        found = []
+        append, stage.sink.fault = stage.sink.append, fault
+
+        def appending(*records, **more):
+            found.append((len(records), len(stage.daemon.heads)))
+            append(*records, **more)
+
+        stage.sink.append = appending
+        pair = [await stage.connect() for _ in range(2)]
+        await until(lambda: len(stage.server._connections) == 2)
+        for _, writer in pair:
+            writer.write(GET)
+        answers = [await reader.read() for reader, _ in pair]
+        for _, writer in pair:
+            writer.close()
+
+    assert found[0] == (2, 1)
+    assert [answer[9:12] for answer in answers] == [b"503" if fault else b"200"] * 2
+    assert len(stage.daemon.heads) == (1 if fault else 3)
 
 
 async def test_the_end_waits_for_answers_and_cuts_the_rest(tmp_path):
