@@ -66,16 +66,6 @@ def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
         yield from _entries(last, stream)
 
 
-def decisions(paths: Path | Iterable[Path]) -> Iterator[Mapping[str, Any]]:
-    """Yield the decisions of the files in order, and leave out all that is no decision.
-
-    Raises ConfigurationError if a file cannot be opened.
-    """
-    for entry in read(paths):
-        if entry.kind == Kind.DECISION:
-            yield entry.record
-
-
 def whole(paths: Iterable[Path]) -> list[Path]:
     """Return the files with the closed ones that belong to them, in the order of their lines.
 

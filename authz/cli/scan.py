@@ -15,7 +15,6 @@ import click
 from authz.cli import report
 from authz.cli.options import USAGE, caller, caller_options, fail, policy_option, snapshot_or_exit
 from authz.errors import ConfigurationError
-from authz.policy.decision import Row
 from authz.policy.explain import printable
 from authz.policy.pack_file import is_pack
 from authz.policy.subject import GROUPED, fault_of
@@ -123,7 +122,3 @@ def _echo(findings: list[Finding], inventory: Inventory) -> None:
     objects = {(each.kind, each.id) for each in findings}
     seen = f"{len(inventory.containers)} containers and {len(inventory.services)} services"
     click.echo(f"{seen} judged, {len(objects)} with findings")
-
-
-def _thing(finding: Finding) -> tuple[str, str, Row | None]:
-    return finding.kind, finding.name, finding.row

@@ -47,7 +47,7 @@ class Holder(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """One connection to the daemon. ``fresh`` until its first exchange is over.
+    """One connection to the daemon.
 
     ``context`` is that of its TLS, if it has one.
     """
@@ -55,7 +55,6 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self.holder: Holder | None = None
         self.transport: asyncio.Transport | None = None
-        self.fresh = True
         self.dead = False
         self.since = 0.0
         self.context: ssl.SSLContext | None = None
@@ -185,7 +184,6 @@ class Daemon:
             link = self._idle.pop()
             fits = not link.dead and link.context is context
             if fits and link.since > self._clock() - IDLE_TIME:
-                link.fresh = False
                 return link
             link.drop()
         return None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from authz.audit import reader
-from authz.audit.reader import LONGEST_LINE, Entry, decisions, read, whole
+from authz.audit.reader import LONGEST_LINE, Entry, read, whole
 from authz.errors import ConfigurationError
 from tests.audit.logs import Log, a_log, write
 
@@ -68,14 +68,16 @@ def test_closed_and_compressed_files_are_read_as_one(tmp_path: Path):
     assert whole([path]) == files[:-1]
 
 
-def test_only_decisions_are_given_to_whom_wants_them(tmp_path: Path):
-    """Those of before there was a chain are some."""
+def test_records_of_before_there_was_a_chain_are_decisions(tmp_path: Path):
+    """What is no record is of no kind."""
     log = Log()
     log.add("started")
     log.add()
     path = write(tmp_path / "audit.jsonl", [*log.lines, b'{"id":"old"}\n', b"nonsense\n"])
 
-    assert [record["id"] for record in decisions(path)] == ["id-2", "old"]
+    kinds = [entry.kind for entry in read(path)]
+
+    assert kinds == ["started", "decision", "decision", ""]
 
 
 def test_a_compressed_file_that_is_broken_is_told(tmp_path: Path):

@@ -15,7 +15,6 @@ from typing import Final
 from authz.policy.models.globs import Glob, GlobError
 from authz.policy.models.regex import RegexError, compile_safe
 
-_SPECIAL: Final = ".^$*+?{}[]()|\\"
 _PLAIN = r"[^.^$*+?{}\[\]()|\\]"
 _ESCAPED = r"\\[^\w\s:]"
 _NAMED = r"\{\w+\}"
