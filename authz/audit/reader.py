@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from gzip import GzipFile
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any
 
 from authz.audit.chain import Kind
-from authz.audit.rotation import family, first_of, opened
+from authz.audit.rotation import BROKEN, Stream, family, first_of, opened
 from authz.errors import ConfigurationError
 
 LONGEST_LINE = 4 * 1024 * 1024
@@ -26,6 +24,7 @@ LONGEST_LINE = 4 * 1024 * 1024
 _LOOKS = 10
 
 TORN = "is torn: the line has no end"
+DAMAGED = "cannot be read: the compressed file is damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class Entry:
     def kind(self) -> str:
         """What the line tells; records of before there was a chain are decisions."""
         return str(self.record.get("kind", Kind.DECISION)) if self.record else ""
-
-
-Stream: TypeAlias = IO[bytes] | GzipFile
 
 
 def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
@@ -113,7 +109,7 @@ def _opened(path: Path) -> Iterator[Stream]:
         with opened(path) as stream:
             yield stream
     except OSError as error:
-        problem = error.strerror or "is not a whole gzip file"
+        problem = error.strerror or "is not a whole compressed file"
         raise ConfigurationError(f"audit {path}: cannot be read: {problem}") from None
 
 
@@ -127,8 +123,8 @@ def _entries(path: Path, stream: Stream) -> Iterator[Entry]:
                 yield Entry(number, {}, f"is longer than {LONGEST_LINE} bytes", path=path)
             else:
                 yield _entry(path, number, text)
-    except (EOFError, zlib.error):
-        yield Entry(number + 1, {}, "cannot be read: the compressed file is broken", path=path)
+    except BROKEN:
+        yield Entry(number + 1, {}, DAMAGED, path=path)
 
 
 def _skip(stream: Stream) -> None:

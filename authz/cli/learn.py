@@ -20,7 +20,7 @@ from authz.tools.learn.bundle import cases_of, folder_of
 from authz.tools.learn.lesson import Lesson
 from authz.tools.learn.rerun import rerun, unused
 from authz.tools.learn.rows import drafted
-from authz.tools.recorded import Reading, Recorded, files_of
+from authz.tools.recorded import Reading, Recorded
 
 HELP = """Write the least policy that allows what was recorded.
 
@@ -50,7 +50,7 @@ def command(
     if prune != bool(reference):
         raise click.UsageError("--prune and --policy DIR belong together")
     try:
-        audit_of = _Audit(files_of(audit), frozenset(subjects))
+        audit_of = _Audit(audit, frozenset(subjects))
         if reference:
             _prune(audit_of, snapshot_or_exit(reference))
         else:
@@ -61,14 +61,14 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class _Audit:
-    """Files, and whose decisions in them are wanted; everybody's where nobody is named."""
+    """A file, and whose decisions in it are wanted; everybody's where nobody is named."""
 
-    files: tuple[Path, ...]
+    path: Path
     subjects: frozenset[str]
 
     def read(self, *, loud: bool = False) -> Iterator[Recorded]:
         """Read the decisions; say which lines are none, where that is wanted."""
-        reading = Reading(self.files)
+        reading = Reading(self.path)
         for recorded in reading:
             if not self.subjects or recorded.identity.subject in self.subjects:
                 yield recorded
@@ -88,7 +88,7 @@ def _learn(audit: _Audit, into: Path | None) -> None:
     lesson.read(audit.read(loud=True))
     if not lesson.learned:
         whose = f" of {', '.join(sorted(audit.subjects))}" if audit.subjects else ""
-        fail(f"{audit.files[-1]}: no decision{whose} went through, so nothing is learned", USAGE)
+        fail(f"{audit.path}: no decision{whose} went through, so nothing is learned", USAGE)
     learned = drafted(lesson.uses, lesson.unguarded)
     folder = folder_of(lesson, learned)
     with tempfile.TemporaryDirectory(prefix="dockgate-") as scratch:

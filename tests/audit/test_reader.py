@@ -84,14 +84,20 @@ def test_a_compressed_file_that_is_broken_is_told(tmp_path: Path):
     """Up to where it can be read it is."""
     packed = gzip.compress(b"".join(a_log(3000).lines))
     path = write(tmp_path / "audit.jsonl.gz", [packed[: len(packed) // 2]])
-    garbage = write(tmp_path / "other.gz", [b"no gzip"])
 
     entries = list(read(path))
 
     assert len(entries) > 10
-    assert entries[-1].problem == "cannot be read: the compressed file is broken"
-    with pytest.raises(ConfigurationError, match="cannot be read: is not a whole gzip file"):
-        list(read(garbage))
+    assert entries[-1].problem == "cannot be read: the compressed file is damaged"
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8bno gzip at all", b"BZhno bzip2"])
+def test_a_file_that_only_begins_as_a_compressed_one_is_told(content: bytes, tmp_path: Path):
+    """There is nothing to read in it."""
+    path = write(tmp_path / "audit.jsonl.gz", [content])
+
+    with pytest.raises(ConfigurationError, match="cannot be read: is not a whole compressed file"):
+        list(read(path))
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
