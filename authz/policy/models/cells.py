@@ -30,10 +30,10 @@ from authz.policy.models.expression import (
     filled,
     walk,
 )
-from authz.policy.models.functions import PatternError, pattern_of
+from authz.policy.models.functions import pattern_of
 from authz.policy.models.grammar import GrammarError, parse
 from authz.policy.models.rows import ModelEntry
-from authz.policy.pattern import known_kinds
+from authz.policy.pattern import PatternError, known_kinds
 from authz.policy.spelling import listed, nearest
 from authz.policy.subject import CALLERS, fault_of
 
