@@ -20,10 +20,8 @@ import structlog
 
 from authz.audit.chain import Link, link_of
 from authz.audit.line_file import LineFile, lines_from_the_end
+from authz.audit.reader import LONGEST_LINE
 from authz.audit.rotation import BROKEN, family, opened
-
-LONGEST_LINE = 4 * 1024 * 1024
-"""Bytes of a line that is still taken for one."""
 
 _CHUNK = 64 * 1024
 

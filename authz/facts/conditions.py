@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from authz.docker.request import ApiRequest
 from authz.facts.images import image_of
 from authz.facts.known import UNKNOWN, Known
+from authz.facts.marks import MADE
 from authz.facts.members import Document, table, text, texts
 from authz.facts.objects import SPECIFIED, labels_of, object_document
 from authz.facts.questions import Topic
@@ -16,16 +17,6 @@ from authz.facts.questions import Topic
 ALL_LABELS = "label.*"
 
 _LABEL = "label."
-_CREATES = frozenset(
-    {
-        "ContainerCreate",
-        "VolumeCreate",
-        "NetworkCreate",
-        "ServiceCreate",
-        "SecretCreate",
-        "ConfigCreate",
-    }
-)
 _ASKED = {
     "container": Topic.CONTAINER,
     "exec": Topic.CONTAINER,
@@ -43,7 +34,7 @@ _ASKED = {
 def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
     """Return image, name and labels, as far as they are known."""
     operation = request.operation
-    if operation.name in _CREATES:
+    if operation.name in MADE:
         return _of_new(request, known)
     if operation.object in _ASKED:
         answer = object_document(request, known)

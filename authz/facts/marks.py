@@ -22,7 +22,7 @@ from authz.identity.identity import Identity, Proof
 
 LABELS = "Labels"
 
-_MADE = frozenset(
+MADE = frozenset(
     {
         "ContainerCreate",
         "VolumeCreate",
@@ -32,6 +32,8 @@ _MADE = frozenset(
         "ConfigCreate",
     }
 )
+"""Operations that make an object with a name and labels of its own."""
+
 _CONTAINERS_OF = ("TaskTemplate", "ContainerSpec")
 
 
@@ -42,7 +44,7 @@ def marked(identity: Identity, settings: FactSettings) -> bool:
 
 def marks(request: ApiRequest, identity: Identity, settings: FactSettings) -> tuple[Edit, ...]:
     """Return what a request that makes something says of its owner; nothing for any other."""
-    if request.operation.name not in _MADE or not marked(identity, settings):
+    if request.operation.name not in MADE or not marked(identity, settings):
         return ()
     # Both are written: a container inherits those of its image that it does not have itself.
     labels = {settings.owner_label: identity.subject, settings.tenant_label: identity.tenant}
