@@ -13,7 +13,8 @@ from authz.audit.trail import Line
 from authz.sinks.streams import Datagrams, Stream
 from authz.sinks.syslog import Counted, host_name, message, send_message, shortened
 from tests.audit.logs import Log
-from tests.sinks.test_streams import Listener, until
+from tests.fakes import wait_for
+from tests.sinks.test_streams import Listener
 
 
 def a_line(**members: object) -> Line:
@@ -82,10 +83,10 @@ def test_messages_are_counted_over_tcp():
     lines = [a_line(verdict="allow"), a_line(verdict="deny")]
     counted = Counted(Stream("127.0.0.1", listener.port))
     counted.send(lines)
-    until(counted.settled)
+    wait_for(counted.settled)
     messages = [message(line, host_name()) for line in lines]
     wanted = b"".join(b"%d %s" % (len(each), each) for each in messages)
-    until(lambda: len(listener.taken) == len(wanted))
+    wait_for(lambda: len(listener.taken) == len(wanted))
     counted.close()
     listener.close()
 
