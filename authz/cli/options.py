@@ -78,9 +78,9 @@ def bundle_or_exit(reference: str, status: int) -> Bundle:
         fail(f"{reference}: the policy does not load", status)
 
 
-def snapshot_or_exit(reference: str, status: int = USAGE) -> Snapshot:
+def snapshot_or_exit(reference: str) -> Snapshot:
     """Load and compile a bundle, or print all its problems and end."""
-    return compile_snapshot(bundle_or_exit(reference, status))
+    return compile_snapshot(bundle_or_exit(reference, USAGE))
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -13,7 +13,6 @@ from authz.cli.options import bundle_or_exit, fail
 from authz.errors import PolicyError
 from authz.policy.bundle import Bundle
 from authz.policy.case_file import load_cases
-from authz.policy.decision import Row
 from authz.policy.explain import place as place_of
 from authz.policy.explain import printable
 from authz.policy.snapshot import compile_snapshot
@@ -83,7 +82,7 @@ def _print(results: list[Result], bundle: Bundle, *, as_json: bool, coverage: bo
             }
             for result in results
         ]
-        untouched = [{"row": row.id, "at": _at(row)} for row in missing]
+        untouched = [{"row": row.id, "at": row.at} for row in missing]
         covered = {"cases": cases, "rows": len(rows), "untested": untouched}
         click.echo(json.dumps(covered if coverage else cases, indent=2))
         return
@@ -98,7 +97,3 @@ def _print(results: list[Result], bundle: Bundle, *, as_json: bool, coverage: bo
     hint = "" if coverage or not missing else "; --coverage names the others"
     click.echo(f"{len(rows) - len(missing)} of {len(rows)} rows settle a case{hint}")
     click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-
-
-def _at(row: Row) -> str:
-    return f"{row.location.file}:{row.location.line}"

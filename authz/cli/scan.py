@@ -116,7 +116,7 @@ def _echo(findings: list[Finding], inventory: Inventory) -> None:
         ):
             facts = [each.fact or each.message for each in group]
             rest = f" and {len(facts) - MOST_FACTS} more" if len(facts) > MOST_FACTS else ""
-            at = f"{row.id} ({row.location.file}:{row.location.line})" if row else ""
+            at = f"{row.id} ({row.at})" if row else ""
             line = f"  {kind:<9} {name:<20} {', '.join(facts[:MOST_FACTS])}{rest}"
             click.echo(printable(f"{line}  by {at}" if row else line))
     objects = {(each.kind, each.id) for each in findings}

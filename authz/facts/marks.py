@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from authz.docker.forward import Edit
 from authz.docker.request import ApiRequest
 from authz.facts.known import FactSettings
+from authz.facts.labels import OWNER, TENANT
 from authz.facts.members import table
 from authz.identity.identity import Identity, Proof
 
@@ -47,7 +48,7 @@ def marks(request: ApiRequest, identity: Identity, settings: FactSettings) -> tu
     if request.operation.name not in MADE or not marked(identity, settings):
         return ()
     # Both are written: a container inherits those of its image that it does not have itself.
-    labels = {settings.owner_label: identity.subject, settings.tenant_label: identity.tenant}
+    labels = {OWNER: identity.subject, TENANT: identity.tenant}
     return tuple(
         Edit((*place, name), value) for place in _places(request) for name, value in labels.items()
     )
