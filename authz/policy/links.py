@@ -108,7 +108,7 @@ def cycle_problems(what: str, entries: Sequence[tuple[str, str, Entry]]) -> list
     while len(found) < MAX_CYCLES and (cycle := _cycle(rows)):
         steps = list(pairwise(cycle))
         last = max(steps, key=lambda step: rows[step].location)
-        places = ", ".join(f"{rows[s].line.source.name}:{rows[s].line.number}" for s in steps)
+        places = ", ".join(rows[step].at for step in steps)
         path = " -> ".join(cycle)
         found.append(
             rows[last].whole(f"{what} cycle: {path}", f"take away one of the rows {places}")

@@ -43,7 +43,7 @@ from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
 from authz.service import front, keeping
 from authz.service.accepting import accept
-from authz.service.config import socket_path
+from authz.service.config import is_file, socket_path
 from authz.service.front import Front
 from authz.service.grant_file import this_boot
 from authz.service.granting import Around, Granting
@@ -250,7 +250,7 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own.append(settings.grants)
     if settings.daemon_tls is not None:
         own += [settings.daemon_tls.key, settings.daemon_tls.certificate, settings.daemon_tls.ca]
-    if settings.identity.jwt is not None and "://" not in settings.identity.jwt.jwks:
+    if settings.identity.jwt is not None and is_file(settings.identity.jwt.jwks):
         own.append(Path(settings.identity.jwt.jwks))
     if not settings.policy.startswith("builtin:"):
         own.append(Path(settings.policy))
