@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authz.doctor.finding import Finding, Weight
+from authz.policy.bundle import BUILTIN
 from authz.policy.ownership import exposed
 from authz.service.config import socket_path
 from authz.service.keeping import digest_key
@@ -68,7 +69,7 @@ def _keys(settings: Settings) -> list[Path]:
 
 
 def _policy(reference: str) -> Iterator[Finding]:
-    if reference.startswith("builtin:"):
+    if reference.startswith(BUILTIN):
         return
     root = Path(reference)
     for path in (root, *sorted(root.rglob("*"))):

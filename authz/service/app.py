@@ -34,6 +34,7 @@ from authz.metrics import Metrics
 from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
+from authz.policy.bundle import BUILTIN
 from authz.policy.current import CurrentPolicy
 from authz.policy.grants import Grants
 from authz.policy.vocabulary import vocabulary
@@ -252,7 +253,7 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own += [settings.daemon_tls.key, settings.daemon_tls.certificate, settings.daemon_tls.ca]
     if settings.identity.jwt is not None and is_file(settings.identity.jwt.jwks):
         own.append(Path(settings.identity.jwt.jwks))
-    if not settings.policy.startswith("builtin:"):
+    if not settings.policy.startswith(BUILTIN):
         own.append(Path(settings.policy))
     found = (_on_the_host(path, settings.host_root) for path in own)
     return tuple(dict.fromkeys((*PROTECTED, *found)))

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from authz.errors import ConfigurationError
+from authz.policy.bundle import BUILTIN
 from authz.service.sections import Audit, DaemonTls, Listen, Settings, Tls
 
 ENVIRONMENT_PREFIX = "DOCKGATE_"
@@ -154,7 +155,7 @@ def _absolute_listen(listen: Listen, start: Path) -> Listen:
 
 
 def _bundle(reference: str, start: Path) -> str:
-    return reference if reference.startswith("builtin:") else str(start / reference)
+    return reference if reference.startswith(BUILTIN) else str(start / reference)
 
 
 def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, str]) -> str:
