@@ -15,7 +15,6 @@ from authz.errors import ConfigurationError, PolicyError
 from authz.policy.bundle import load_bundle
 from authz.policy.explain import place, printable
 from authz.policy.snapshot import Snapshot, compile_snapshot
-from authz.policy.text import render_problems
 from authz.tools.learn.bundle import cases_of, folder_of
 from authz.tools.learn.lesson import Lesson
 from authz.tools.learn.rerun import rerun, unused
@@ -107,8 +106,7 @@ def _loaded(target: Path) -> Snapshot:
     try:
         return compile_snapshot(load_bundle(target))
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{target}: what was learned does not load", 1)
+        fail(f"{target}: what was learned does not load", 1, error.problems)
 
 
 def _report(lesson: Lesson, unspeakable: tuple[str, ...], into: Path | None) -> None:

@@ -16,7 +16,6 @@ from authz.policy.case_file import load_cases
 from authz.policy.explain import place as place_of
 from authz.policy.explain import printable
 from authz.policy.snapshot import compile_snapshot
-from authz.policy.text import render_problems
 from authz.tools.proof import CASES, Result, run, untested
 
 FAILURES = 1
@@ -54,8 +53,7 @@ def _prove(reference: str) -> tuple[Bundle, list[Result]]:
     try:
         cases = load_cases(bundle.root / CASES)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{reference}: the tests cannot be read", FAILURES)
+        fail(f"{reference}: the tests cannot be read", FAILURES, error.problems)
     if not cases:
         fail(f"{reference}: {CASES} has no cases", FAILURES)
     snapshot = compile_snapshot(bundle)

@@ -584,7 +584,7 @@ def test_a_signal_during_the_start_waits_for_its_end(site, inside, monkeypatch):
     opened = serve.opened
 
     def interrupted(settings):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # to this thread: those of other tests block nothing
         return opened(settings)
 
     monkeypatch.setattr(serve, "opened", interrupted)
