@@ -7,6 +7,7 @@ A key that is not there is not known; the empty string is known to be absent.
 from collections.abc import Mapping
 
 from authz.docker.request import ApiRequest
+from authz.facts.facts import ALL_LABELS, LABEL
 from authz.facts.images import image_of
 from authz.facts.known import UNKNOWN, Known
 from authz.facts.marks import MADE
@@ -14,9 +15,6 @@ from authz.facts.members import Document, table, text, texts
 from authz.facts.objects import SPECIFIED, labels_of, object_document
 from authz.facts.questions import Topic
 
-ALL_LABELS = "label.*"
-
-_LABEL = "label."
 _ASKED = {
     "container": Topic.CONTAINER,
     "exec": Topic.CONTAINER,
@@ -80,4 +78,4 @@ def _image(written: str, known: Known) -> Mapping[str, str]:
 
 
 def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return {ALL_LABELS: "", **{_LABEL + key: value for key, value in labels.items()}}
+    return {ALL_LABELS: "", **{LABEL + key: value for key, value in labels.items()}}

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from authz.facts.facts import ALL_LABELS, LABEL
 from authz.policy.glob import glob_matches, is_literal
 from authz.policy.placeholder import has_placeholder
 from authz.policy.spelling import listed, nearest
@@ -23,9 +24,6 @@ from authz.wire.raw import Door
 
 ALWAYS = "*"
 UNTIL = "until"
-LABEL = "label."
-ALL_LABELS = "label.*"
-"""A context with this key knows every label: one that is not there is known to be absent."""
 KEYS = ("user", "tenant", "image", "name", "tls", "source", "listener", "door", "method")
 """What may be asked, besides ``label.<key>`` and ``until``."""
 
