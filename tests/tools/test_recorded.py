@@ -15,6 +15,7 @@ from authz.tools.recorded import MOST_TOLD, Reading, find, recorded
 from tests.policies import a_bundle
 from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, read_back
 
+CUT_OFF = gzip.compress(b"x" * 1000, mtime=0)[:20]
 FLIPPED = gzip.compress(bytes(range(256)) * 9, mtime=0)[:10] + b"\xff" * 40
 """A file whose head is whole and whose contents are not."""
 ROWS = "p, role:dev, *, container.create, on:new|image:**, *, allow\n"
@@ -132,7 +133,7 @@ def test_a_decision_is_found_in_any_of_the_files(snapshot, tmp_path):
     ("content", "said"),
     [
         (None, "cannot be read: No such file or directory"),
-        (gzip.compress(b"x" * 1000)[:20], "cannot be read: the compressed file is damaged"),
+        (CUT_OFF, "cannot be read: the compressed file is damaged"),
         (FLIPPED, "cannot be read: the compressed file is damaged"),
         (b"\xfd7zXZ\0garbage and more", "cannot be read: the compressed file is damaged"),
     ],
