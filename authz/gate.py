@@ -136,10 +136,26 @@ class Course:
 
         A request that was neither refused nor judged is refused.
         """
-        verdict = self._verdict()
-        if self.forward is None or not verdict.lets_through or verdict.forward is not None:
-            return verdict
-        return verdict._replace(forward=self.forward, standing=self._standing())
+        if self.refusal is not None or self.decision is None or self.identity is None:
+            refusal = self.refusal or RefusedError(Reason.INTERNAL_ERROR, "no decision was made")
+            message = explain.refusal(refusal.reason, refusal.detail, self.id)
+            return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
+        decision, message, enforced = self.decision, "", True
+        if decision.effect is not Effect.ALLOW:
+            action = self.facts.action if self.facts else ""
+            message = explain.denial(decision, self.identity.subject, self.id, action)
+            enforced = self._holds(decision)
+        goes_on = self.forward is not None and (decision.effect is Effect.ALLOW or not enforced)
+        return Verdict(
+            self.id,
+            decision.effect,
+            decision.reason,
+            message,
+            decision,
+            enforced,
+            self.forward if goes_on else None,
+            self._standing() if goes_on else None,
+        )
 
     def _standing(self) -> Standing | None:
         if self.request is None or self.identity is None or self.facts is None:
@@ -147,28 +163,6 @@ class Course:
         # Streams can be many, and last for days.
         raw = replace(self.raw, body=b"") if self.raw.body else self.raw
         return Standing(raw, self.request, self.identity, self.facts, self.context)
-
-    def _verdict(self) -> Verdict:
-        if self.refusal is not None or self.decision is None or self.identity is None:
-            refusal = self.refusal or RefusedError(Reason.INTERNAL_ERROR, "no decision was made")
-            message = explain.refusal(refusal.reason, refusal.detail, self.id)
-            return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
-        decision = self.decision
-        if decision.effect is Effect.ALLOW:
-            standing = self._standing() if self.forward is not None else None
-            return Verdict(
-                self.id,
-                decision.effect,
-                decision.reason,
-                decision=decision,
-                forward=self.forward,
-                standing=standing,
-            )
-        action = self.facts.action if self.facts else ""
-        message = explain.denial(decision, self.identity.subject, self.id, action)
-        return Verdict(
-            self.id, decision.effect, decision.reason, message, decision, self._holds(decision)
-        )
 
     @property
     def action(self) -> str:

@@ -21,9 +21,9 @@ import structlog
 from authz import gate
 from authz.audit.record import Mode
 from authz.errors import LookupFailedError, RefusedError
-from authz.facts.facts import Facts
+from authz.facts.facts import LABEL, Facts
 from authz.facts.known import UNKNOWN
-from authz.facts.listings import LABEL, Sighting
+from authz.facts.listings import Sighting
 from authz.facts.questions import Answer, Question
 from authz.identity.identity import Identity
 from authz.inquiry import MOST_ROUNDS, Asker, Inquiry

@@ -16,7 +16,6 @@ import argparse
 import asyncio
 import base64
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from pathlib import Path
 
 from bench.asking import ask
 from bench.policies import a_site
+from bench.process import memory
 from bench.table import document, percentile, show
 
 READY = 20.0
@@ -163,7 +163,7 @@ def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]
             path, pid = doors[str(process["server"])]
             if options.long:
                 ask(path, ASKED["mixed"], options.long, 4)
-            process["memory_mb"] = _memory(pid)
+            process["memory_mb"] = memory(pid)
     return found
 
 
@@ -278,10 +278,6 @@ def _cpu(pid: int) -> float:
     """Return seconds on a processor of all threads, to the nanosecond (proc(5), schedstat)."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
-
-
-def _memory(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 if __name__ == "__main__":

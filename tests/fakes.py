@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,25 @@ async def until(condition: Callable[[], object], seconds: float = 5) -> None:
             return
         await asyncio.sleep(0.001)
     raise AssertionError("it did not become so in time")
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+    """Do the same where there is no event loop."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not become so in time"
+        time.sleep(0.005)
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
 
 
 @dataclass

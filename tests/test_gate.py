@@ -11,7 +11,7 @@ from authz.audit.record import Mode
 from authz.audit.redaction import Redaction
 from authz.errors import Reason, RefusedError
 from authz.facts.known import FactSettings
-from authz.identity.chain import anonymous, assumed
+from authz.identity.chain import anonymous
 from authz.identity.identity import Identity, Proof
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
@@ -294,10 +294,13 @@ def test_a_doors_tenant_is_the_callers():
     """A proof that names another one does not hold there."""
     raw = RawRequest("GET", "/info", evidence=Evidence())
 
+    def proved(_: Evidence) -> Identity:
+        return ALICE
+
     assert gate.authenticate(raw, (anonymous,), "ci").tenant == "ci"
-    assert gate.authenticate(raw, (assumed(ALICE),), "blue").tenant == "blue"
+    assert gate.authenticate(raw, (proved,), "blue").tenant == "blue"
     with pytest.raises(RefusedError, match="for tenant 'blue'; expected 'ci'"):
-        gate.authenticate(raw, (assumed(ALICE),), "ci")
+        gate.authenticate(raw, (proved,), "ci")
 
 
 def test_what_is_under_way_is_judged_again(snapshot, tmp_path):

@@ -84,7 +84,7 @@ def facts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a table of a record; an empty one where it is none."""
+    """Return a nested table of a record; an empty one where it is not there or something else."""
     found = record.get(name)
     return found if isinstance(found, dict) else {}
 

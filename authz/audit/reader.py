@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from gzip import GzipFile
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import Any
 
 from authz.audit.chain import Kind
-from authz.audit.rotation import family, first_of, opened
+from authz.audit.rotation import BROKEN, Stream, family, first_of, opened
 from authz.errors import ConfigurationError
 
 LONGEST_LINE = 4 * 1024 * 1024
@@ -26,6 +24,7 @@ LONGEST_LINE = 4 * 1024 * 1024
 _LOOKS = 10
 
 TORN = "is torn: the line has no end"
+DAMAGED = "cannot be read: the compressed file is damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,6 @@ class Entry:
         return str(self.record.get("kind", Kind.DECISION)) if self.record else ""
 
 
-Stream: TypeAlias = IO[bytes] | GzipFile
-
-
 def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
     """Yield every line of the files in order. Raises ConfigurationError if one cannot be opened.
 
@@ -64,16 +60,6 @@ def read(paths: Path | Iterable[Path]) -> Iterator[Entry]:
             with _opened(path) as earlier:
                 yield from _entries(path, earlier)
         yield from _entries(last, stream)
-
-
-def decisions(paths: Path | Iterable[Path]) -> Iterator[Mapping[str, Any]]:
-    """Yield the decisions of the files in order, and leave out all that is no decision.
-
-    Raises ConfigurationError if a file cannot be opened.
-    """
-    for entry in read(paths):
-        if entry.kind == Kind.DECISION:
-            yield entry.record
 
 
 def whole(paths: Iterable[Path]) -> list[Path]:
@@ -128,7 +114,7 @@ def _opened(path: Path) -> Iterator[Stream]:
         with opened(path) as stream:
             yield stream
     except OSError as error:
-        problem = error.strerror or "is not a whole gzip file"
+        problem = error.strerror or "is not a whole compressed file"
         raise ConfigurationError(f"audit {path}: cannot be read: {problem}") from None
 
 
@@ -142,8 +128,8 @@ def _entries(path: Path, stream: Stream) -> Iterator[Entry]:
                 yield Entry(number, {}, f"is longer than {LONGEST_LINE} bytes", path=path)
             else:
                 yield _entry(path, number, text)
-    except (EOFError, zlib.error):
-        yield Entry(number + 1, {}, "cannot be read: the compressed file is broken", path=path)
+    except BROKEN:
+        yield Entry(number + 1, {}, DAMAGED, path=path)
 
 
 def _skip(stream: Stream) -> None:

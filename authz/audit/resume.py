@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,10 +20,8 @@ import structlog
 
 from authz.audit.chain import Link, link_of
 from authz.audit.line_file import LineFile, lines_from_the_end
-from authz.audit.rotation import family, opened
-
-LONGEST_LINE = 4 * 1024 * 1024
-"""Bytes of a line that is still taken for one."""
+from authz.audit.reader import LONGEST_LINE
+from authz.audit.rotation import BROKEN, family, opened
 
 _CHUNK = 64 * 1024
 
@@ -107,7 +104,7 @@ def _last_of(path: Path) -> Link:
 
 def _lines(path: Path) -> Iterator[bytes]:
     """Yield what can be read of a file; what is broken in it is for ``verify`` to tell."""
-    with suppress(OSError, EOFError, zlib.error), opened(path) as lines:
+    with suppress(OSError, *BROKEN), opened(path) as lines:
         yield from lines
 
 

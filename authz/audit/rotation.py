@@ -2,27 +2,43 @@
 
 ``audit.jsonl`` is written to; ``audit.jsonl.0000000000000042`` was, and begins
 with line 42; ``.gz`` behind it means that it was compressed. Files that a
-program such as logrotate renamed count as well.
+program such as logrotate renamed count as well, also those in bzip2 and xz.
 """
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, Final, TypeAlias
 
 DIGITS = 16
 GZIP = ".gz"
 DAY = 86_400.0
 
-_CLOSED = re.compile(r"[.-][0-9]{1,16}(-[0-9]+)?(\.gz)?")
+Stream: TypeAlias = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+
+BROKEN: Final = (EOFError, zlib.error, lzma.LZMAError)
+"""What a compressed file raises that is not whole, beside OSError."""
+
+_OPENERS: Final[Mapping[bytes, Callable[[BinaryIO], Stream]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+"""How a compressed file is read, by its first bytes."""
+
+_CLOSED = re.compile(r"[.-][0-9][0-9TZ:_.-]*(\.(gz|bz2|xz))?")
+_PACKED = re.compile(r"\.(gz|bz2|xz)$")
 _OURS = re.compile(rf"\.([0-9]{{{DIGITS}}})(-[0-9]+)?(\.gz)?$")
 _PART = ".part"
 _LOOKS = 10
@@ -70,7 +86,7 @@ def family(path: Path) -> list[Path]:
     """
     found: dict[str, Path] = {}
     for each in sorted(_listed(path), reverse=True):
-        found[each.name.removesuffix(GZIP)] = each  # the one without .gz comes last
+        found[_PACKED.sub("", each.name)] = each  # the one without .gz comes last
     return sorted(found.values(), key=lambda one: (first_of(one) is None, one.name))
 
 
@@ -107,20 +123,23 @@ def first_of(path: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+def opened(path: Path) -> Stream:
     """Open a file for reading, through its compression. Raises OSError.
 
     One that was compressed since it was listed is found under its new name.
     """
-    if path.name.endswith(GZIP):
-        return gzip.open(path, "rb")
     try:
-        return path.open("rb")
+        file = path.open("rb")
     except FileNotFoundError:
         packed = path.with_name(path.name + GZIP)
         if not packed.exists():
             raise
-        return gzip.open(packed, "rb")
+        return opened(packed)
+    head = file.peek(6)
+    for mark, opener in _OPENERS.items():
+        if head.startswith(mark):
+            return opener(file)  # not the path: a pipe cannot be opened twice
+    return file
 
 
 def compress(path: Path) -> Path:

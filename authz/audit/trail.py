@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from authz.audit.reader import LONGEST_LINE, Stream
-from authz.audit.rotation import family, opened
+from authz.audit.reader import LONGEST_LINE
+from authz.audit.rotation import BROKEN, Stream, family, opened
 
 _SEQ = re.compile(rb'\{"seq":([0-9]{1,18}),')
 
@@ -85,7 +84,7 @@ class Trail:
         """Return the next whole line that is a link; None at the end of the file."""
         if self._stream is None:
             return None
-        with suppress(OSError, EOFError, zlib.error):
+        with suppress(OSError, *BROKEN):
             while text := self._stream.readline(LONGEST_LINE):
                 if not text.endswith(b"\n") and len(text) < LONGEST_LINE:
                     self._stream.seek(-len(text), os.SEEK_CUR)  # it is being written
@@ -144,7 +143,7 @@ class Trail:
 
 
 def _first(path: Path) -> int:
-    with suppress(OSError, EOFError, zlib.error), opened(path) as stream:
+    with suppress(OSError, *BROKEN), opened(path) as stream:
         match = _SEQ.match(stream.readline(LONGEST_LINE))
         return int(match[1]) if match else 0
     return 0

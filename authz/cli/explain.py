@@ -14,7 +14,7 @@ from authz.errors import ConfigurationError
 from authz.policy.explain import printable
 from authz.policy.snapshot import Snapshot
 from authz.tools.explain import Explanation, as_json, explain
-from authz.tools.recorded import Recorded, files_of, find
+from authz.tools.recorded import Recorded, find
 
 HELP = """Say why a recorded decision came out as it did, or a written request would.
 
@@ -104,7 +104,7 @@ def _recorded(request_id: str, audit: Path, reference: str | None, *, as_documen
 
 def _found(request_id: str, audit: Path) -> Recorded:
     try:
-        recorded = find(request_id, files_of(audit))
+        recorded = find(request_id, audit)
     except ConfigurationError as error:
         fail(str(error), USAGE)
     if recorded is None:

@@ -81,8 +81,7 @@ def command(kind: str, file: Path, into: Path, holders: tuple[str, ...]) -> None
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{file}: nothing in it can be carried over as a policy", USAGE)
+        fail(f"{file}: nothing in it can be carried over as a policy", USAGE, error.problems)
     _echo_left(imported)
     if bundle.warnings:
         click.echo(render_problems(bundle.warnings))

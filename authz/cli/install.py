@@ -14,7 +14,6 @@ from authz.install.plugin import Wish
 from authz.install.site import Site
 from authz.install.switch import SwitchError
 from authz.install.trial import PROBE, TrialError
-from authz.policy.text import render_problems
 
 FAILED = 1
 """Exit status where the gate does not work there, and everything is as it was."""
@@ -80,8 +79,7 @@ def _guarded(work: Callable[[], None], policy: str) -> None:
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{policy}: the policy does not load", USAGE)
+        fail(f"{policy}: the policy does not load", USAGE, error.problems)
     except (TrialError, SwitchError) as error:
         fail(str(error), FAILED)
     except OSError as error:

@@ -17,12 +17,11 @@ from authz.policy.bundle import load_bundle
 from authz.policy.decision import Row
 from authz.policy.explain import place, printable
 from authz.policy.snapshot import Snapshot, compile_snapshot
-from authz.policy.text import render_problems
 from authz.tools.learn.bundle import cases_of, folder_of
 from authz.tools.learn.lesson import Lesson
 from authz.tools.learn.rerun import Rerun, rerun, unused
 from authz.tools.learn.rows import Learned, drafted
-from authz.tools.recorded import Reading, Recorded, files_of
+from authz.tools.recorded import Reading, Recorded
 
 HELP = """Write the least policy that allows what was recorded.
 
@@ -61,7 +60,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     if audit.is_fifo():
         raise click.UsageError(f"{audit} is a pipe; expected a file, as it is read twice")
     try:
-        audit_of = _Audit(files_of(audit), frozenset(subjects))
+        audit_of = _Audit(audit, frozenset(subjects))
         if reference:
             _prune(audit_of, snapshot_or_exit(reference), as_json=as_json)
         else:
@@ -72,14 +71,14 @@ def command(  # noqa: PLR0913  one parameter for each option
 
 @dataclass(frozen=True, slots=True)
 class _Audit:
-    """Files, and whose decisions in them are wanted; everybody's where nobody is named."""
+    """A file, and whose decisions in it are wanted; everybody's where nobody is named."""
 
-    files: tuple[Path, ...]
+    path: Path
     subjects: frozenset[str]
 
     def read(self, *, loud: bool = False) -> Iterator[Recorded]:
         """Read the decisions; say which lines are none, where that is wanted."""
-        reading = Reading(self.files)
+        reading = Reading(self.path)
         for recorded in reading:
             if not self.subjects or recorded.identity.subject in self.subjects:
                 yield recorded
@@ -108,7 +107,7 @@ def _learn(audit: _Audit, into: Path | None, *, as_json: bool) -> None:
     lesson.read(audit.read(loud=True))
     if not lesson.learned:
         whose = f" of {', '.join(sorted(audit.subjects))}" if audit.subjects else ""
-        fail(f"{audit.files[-1]}: no decision{whose} went through, so nothing is learned", USAGE)
+        fail(f"{audit.path}: no decision{whose} went through, so nothing is learned", USAGE)
     learned = drafted(lesson.uses, lesson.unguarded)
     folder = folder_of(lesson, learned)
     with tempfile.TemporaryDirectory(prefix="dockgate-") as scratch:
@@ -146,8 +145,7 @@ def _loaded(target: Path) -> Snapshot:
     try:
         return compile_snapshot(load_bundle(target))
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{target}: what was learned does not load", 1)
+        fail(f"{target}: what was learned does not load", 1, error.problems)
 
 
 def _report(lesson: Lesson, unspeakable: tuple[str, ...], into: Path | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from authz.errors import PolicyError
+from authz.errors import PolicyError, Problem
 from authz.identity.identity import ANONYMOUS, Identity, Proof
 from authz.policy.bundle import Bundle, load_bundle
 from authz.policy.explain import printable
@@ -74,17 +74,21 @@ def bundle_or_exit(reference: str, status: int) -> Bundle:
     try:
         return load_bundle(reference)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{reference}: the policy does not load", status)
+        fail(f"{reference}: the policy does not load", status, error.problems)
 
 
-def snapshot_or_exit(reference: str, status: int = USAGE) -> Snapshot:
+def snapshot_or_exit(reference: str) -> Snapshot:
     """Load and compile a bundle, or print all its problems and end."""
-    return compile_snapshot(bundle_or_exit(reference, status))
+    return compile_snapshot(bundle_or_exit(reference, USAGE))
 
 
-def fail(message: str, status: int) -> NoReturn:
-    """End with a message on standard error. What others said in it moves no cursor."""
+def fail(message: str, status: int, problems: tuple[Problem, ...] = ()) -> NoReturn:
+    """End with a message on standard error, behind the problems of a policy where there are any.
+
+    What others said in it moves no cursor.
+    """
+    if problems:
+        click.echo(render_problems(problems), err=True)
     lines = "\n".join(map(printable, message.split("\n")))
     click.echo(f"dockgate: {lines}", err=True)
     sys.exit(status)

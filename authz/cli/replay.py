@@ -12,7 +12,7 @@ from authz.cli import report
 from authz.cli.options import USAGE, fail, policy_option, snapshot_or_exit
 from authz.errors import ConfigurationError
 from authz.policy.explain import printable
-from authz.tools.recorded import Reading, files_of
+from authz.tools.recorded import Reading
 from authz.tools.replay import Policy, Replay, as_json, biggest
 
 SOME: Final = 4
@@ -40,7 +40,7 @@ def command(audit: Path, reference: str, against: str | None, *, as_document: bo
     old = Policy(snapshot_or_exit(against)) if against else None
     replay = Replay(new, old)
     try:
-        reading = Reading(files_of(audit))
+        reading = Reading(audit)
         replay.read(reading)
     except ConfigurationError as error:
         fail(str(error), USAGE)

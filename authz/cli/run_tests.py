@@ -13,11 +13,9 @@ from authz.cli.options import bundle_or_exit, fail
 from authz.errors import PolicyError
 from authz.policy.bundle import Bundle
 from authz.policy.case_file import load_cases
-from authz.policy.decision import Row
 from authz.policy.explain import place as place_of
 from authz.policy.explain import printable
 from authz.policy.snapshot import compile_snapshot
-from authz.policy.text import render_problems
 from authz.tools.proof import CASES, Result, run, untested
 
 FAILURES = 1
@@ -55,8 +53,7 @@ def _prove(reference: str) -> tuple[Bundle, list[Result]]:
     try:
         cases = load_cases(bundle.root / CASES)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail(f"{reference}: the tests cannot be read", FAILURES)
+        fail(f"{reference}: the tests cannot be read", FAILURES, error.problems)
     if not cases:
         fail(f"{reference}: {CASES} has no cases", FAILURES)
     snapshot = compile_snapshot(bundle)
@@ -83,7 +80,7 @@ def _print(results: list[Result], bundle: Bundle, *, as_json: bool, coverage: bo
             }
             for result in results
         ]
-        untouched = [{"row": row.id, "at": _at(row)} for row in missing]
+        untouched = [{"row": row.id, "at": row.at} for row in missing]
         covered = {"cases": cases, "rows": len(rows), "untested": untouched}
         click.echo(json.dumps(covered if coverage else cases, indent=2))
         return
@@ -98,7 +95,3 @@ def _print(results: list[Result], bundle: Bundle, *, as_json: bool, coverage: bo
     hint = "" if coverage or not missing else "; --coverage names the others"
     click.echo(f"{len(rows) - len(missing)} of {len(rows)} rows settle a case{hint}")
     click.echo(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-
-
-def _at(row: Row) -> str:
-    return f"{row.location.file}:{row.location.line}"

@@ -15,7 +15,6 @@ import click
 from authz.cli import report
 from authz.cli.options import USAGE, caller, caller_options, fail, policy_option, snapshot_or_exit
 from authz.errors import ConfigurationError
-from authz.policy.decision import Row
 from authz.policy.explain import printable
 from authz.policy.pack_file import is_pack
 from authz.policy.subject import GROUPED, fault_of
@@ -117,13 +116,9 @@ def _echo(findings: list[Finding], inventory: Inventory) -> None:
         ):
             facts = [each.fact or each.message for each in group]
             rest = f" and {len(facts) - MOST_FACTS} more" if len(facts) > MOST_FACTS else ""
-            at = f"{row.id} ({row.location.file}:{row.location.line})" if row else ""
+            at = f"{row.id} ({row.at})" if row else ""
             line = f"  {kind:<9} {name:<20} {', '.join(facts[:MOST_FACTS])}{rest}"
             click.echo(printable(f"{line}  by {at}" if row else line))
     objects = {(each.kind, each.id) for each in findings}
     seen = f"{len(inventory.containers)} containers and {len(inventory.services)} services"
     click.echo(f"{seen} judged, {len(objects)} with findings")
-
-
-def _thing(finding: Finding) -> tuple[str, str, Row | None]:
-    return finding.kind, finding.name, finding.row

@@ -14,7 +14,6 @@ import uvloop
 from authz.cli.options import USAGE, fail
 from authz.errors import ConfigurationError, PolicyError
 from authz.log import configure
-from authz.policy.text import render_problems
 from authz.service.app import SIGNALS, opened, run
 from authz.service.config import load_settings
 
@@ -56,8 +55,7 @@ def command(path: Path | None) -> None:
     except ConfigurationError as error:
         fail(str(error), USAGE)
     except PolicyError as error:
-        click.echo(render_problems(error.problems), err=True)
-        fail("the policy does not load; nothing was started", USAGE)
+        fail("the policy does not load; nothing was started", USAGE, error.problems)
     except Exception:
         log.exception("service.failed")
         fail("the service failed; the line above says where", FAILED)

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from authz.doctor.finding import Finding, Weight
+from authz.policy.bundle import BUILTIN
 from authz.policy.ownership import exposed
 from authz.service.config import socket_path
+from authz.service.keeping import digest_key
 from authz.service.sections import Settings
 
 PLUGIN_FOLDERS = (
@@ -61,14 +63,13 @@ def _keys(settings: Settings) -> list[Path]:
     keys = [settings.pass_key] if settings.pass_key else []
     keys += [settings.daemon_tls.key] if settings.daemon_tls else []
     audit = settings.audit
-    usual = None if audit.path == "-" else Path(f"{audit.path}.key")
-    keys += [each for each in (audit.digest_key or usual, audit.checkpoint_key) if each]
+    keys += [each for each in (digest_key(audit), audit.checkpoint_key) if each]
     listens = settings.proxy.listen if settings.proxy else ()
     return keys + [each.tls.key for each in listens if each.tls]
 
 
 def _policy(reference: str) -> Iterator[Finding]:
-    if reference.startswith("builtin:"):
+    if reference.startswith(BUILTIN):
         return
     root = Path(reference)
     for path in (root, *sorted(root.rglob("*"))):

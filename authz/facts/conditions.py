@@ -7,26 +7,15 @@ A key that is not there is not known; the empty string is known to be absent.
 from collections.abc import Mapping
 
 from authz.docker.request import ApiRequest
+from authz.facts.facts import ALL_LABELS, LABEL
 from authz.facts.images import image_of
 from authz.facts.known import UNKNOWN, Known
+from authz.facts.marks import MADE
 from authz.facts.members import Document, table, text, texts
 from authz.facts.objects import SPECIFIED, labels_of, object_document
 from authz.facts.questions import Topic
 from authz.facts.services import rolled_back
 
-ALL_LABELS = "label.*"
-
-_LABEL = "label."
-_CREATES = frozenset(
-    {
-        "ContainerCreate",
-        "VolumeCreate",
-        "NetworkCreate",
-        "ServiceCreate",
-        "SecretCreate",
-        "ConfigCreate",
-    }
-)
 _ASKED = {
     "container": Topic.CONTAINER,
     "exec": Topic.CONTAINER,
@@ -44,7 +33,7 @@ _ASKED = {
 def conditions(request: ApiRequest, known: Known) -> Mapping[str, str]:
     """Return image, name and labels, as far as they are known."""
     operation = request.operation
-    if operation.name in _CREATES:
+    if operation.name in MADE:
         return _of_new(request, known)
     if operation.object in _ASKED:
         answer = object_document(request, known)
@@ -106,4 +95,4 @@ def _image(written: str, known: Known) -> Mapping[str, str]:
 
 
 def _labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    return {ALL_LABELS: "", **{_LABEL + key: value for key, value in labels.items()}}
+    return {ALL_LABELS: "", **{LABEL + key: value for key, value in labels.items()}}

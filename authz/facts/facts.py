@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+LABEL: Final = "label."
+ALL_LABELS: Final = "label.*"
+"""Conditions with this key know every label: one that is not there is known to be absent."""
+
 LONGEST_MEMORY: Final = 80
 """Characters of a value that may be remembered."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from authz.facts.labels import OWNER, TENANT
 from authz.facts.members import is_table
 from authz.facts.questions import Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
@@ -52,8 +53,6 @@ class FactSettings:
     """
 
     protected: tuple[str, ...] = PROTECTED
-    owner_label: str = "dockgate.owner"
-    tenant_label: str = "dockgate.tenant"
     max_facts: int = 2000
     labels: bool = False
 
@@ -114,8 +113,8 @@ class Known:
     def whose(self, labels: Mapping[str, str] | None) -> str:
         """Say whose an object with these labels is: own, tenant, foreign or unowned."""
         labels = labels or {}
-        owner = labels.get(self.settings.owner_label, "")
-        tenant = labels.get(self.settings.tenant_label, "")
+        owner = labels.get(OWNER, "")
+        tenant = labels.get(TENANT, "")
         if owner and owner == self.identity.subject:
             return "own"
         if tenant and tenant == self.identity.tenant:

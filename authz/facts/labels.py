@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from authz.errors import Reason, RefusedError
 
 RESERVED = "dockgate."
+OWNER = RESERVED + "owner"
+TENANT = RESERVED + "tenant"
 
 
 def check_labels(names: Iterable[str], place: str) -> None:

@@ -20,13 +20,13 @@ from typing import Any, Final, NamedTuple
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation, load_operations
 from authz.errors import RefusedError
+from authz.facts.facts import LABEL
 from authz.facts.members import Document, is_table, strings, table, text, texts
 from authz.facts.questions import Question, Topic
 
 NAME: Final = "name"
 IMAGE: Final = "image"
-LABEL: Final = "label."
-"""What may be doubtful: conditions, by the name of their key; ``label.`` stands for every label."""
+"""What may be doubtful: conditions, by the name of their key; LABEL stands for every label."""
 
 EVENTS: Final = "SystemEvents"
 """The operation whose answer is a stream of events, one JSON document a line."""

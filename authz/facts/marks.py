@@ -17,12 +17,13 @@ from collections.abc import Iterator
 from authz.docker.forward import Edit
 from authz.docker.request import ApiRequest
 from authz.facts.known import FactSettings
+from authz.facts.labels import OWNER, TENANT
 from authz.facts.members import table
 from authz.identity.identity import Identity, Proof
 
 LABELS = "Labels"
 
-_MADE = frozenset(
+MADE = frozenset(
     {
         "ContainerCreate",
         "VolumeCreate",
@@ -32,6 +33,8 @@ _MADE = frozenset(
         "ConfigCreate",
     }
 )
+"""Operations that make an object with a name and labels of its own."""
+
 _CONTAINERS_OF = ("TaskTemplate", "ContainerSpec")
 
 
@@ -42,10 +45,10 @@ def marked(identity: Identity, settings: FactSettings) -> bool:
 
 def marks(request: ApiRequest, identity: Identity, settings: FactSettings) -> tuple[Edit, ...]:
     """Return what a request that makes something says of its owner; nothing for any other."""
-    if request.operation.name not in _MADE or not marked(identity, settings):
+    if request.operation.name not in MADE or not marked(identity, settings):
         return ()
     # Both are written: a container inherits those of its image that it does not have itself.
-    labels = {settings.owner_label: identity.subject, settings.tenant_label: identity.tenant}
+    labels = {OWNER: identity.subject, TENANT: identity.tenant}
     return tuple(
         Edit((*place, name), value) for place in _places(request) for name, value in labels.items()
     )

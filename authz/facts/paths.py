@@ -34,9 +34,7 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def real_paths(
-    path: str, known: Known, *, looked_up: bool = False, raw: bool = False
-) -> Iterator[tuple[str, bool]]:
+def real_paths(path: str, known: Known, *, raw: bool = False) -> Iterator[tuple[str, bool]]:
     """Yield the path as written and, where links lead elsewhere, the real one.
 
     Each comes cleaned, with whether only a look-up could tell it. ``raw`` is a
@@ -48,7 +46,7 @@ def real_paths(
     if not path.startswith("/"):
         raise unreadable(f"host path {path!r} is not absolute")
     written = clean(path)
-    yield written, looked_up
+    yield written, False
     climbs = raw and ".." in path.split("/")
     answer = known.document(Topic.PATH, path if climbs else _without_dots(path))
     real = written if answer is None else _told(answer)
@@ -65,14 +63,14 @@ def _told(answer: Document) -> str:
 
 
 def host_path_facts(
-    path: str, known: Known, *, writable: bool, looked_up: bool = False, raw: bool = False
+    path: str, known: Known, *, writable: bool, raw: bool = False
 ) -> Iterator[Fact]:
     """Yield what mounting a host path means: bind, bind.rw and bind.over.
 
     ``writable`` also holds where only submounts can be written; ``raw`` is as
     for :func:`real_paths`.
     """
-    for reached, found in real_paths(path, known, looked_up=looked_up, raw=raw):
+    for reached, found in real_paths(path, known, raw=raw):
         yield Fact("bind", reached, found)
         if writable:
             yield Fact("bind.rw", reached, found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from authz.errors import Reason, RefusedError
-from authz.identity.identity import ANONYMOUS, Identity, Proof
+from authz.identity.identity import ANONYMOUS, Identity
 from authz.wire.evidence import Evidence
 
 Method = Callable[[Evidence], Identity | None]
@@ -37,23 +37,3 @@ def anonymous(evidence: Evidence) -> Identity:
     """Accept a caller without any proof: last in a chain, and only where a door says so."""
     del evidence
     return _ANONYMOUS
-
-
-def assumed(identity: Identity) -> Method:
-    """Return a method that always finds this caller: for rehearsals, never for a door."""
-    named = Identity(
-        identity.subject,
-        identity.groups,
-        identity.tenant,
-        Proof.ASSUMED,
-        identity.uid,
-        identity.gid,
-        identity.pid,
-        identity.certificate,
-    )
-
-    def method(evidence: Evidence) -> Identity:
-        del evidence
-        return named
-
-    return method

@@ -18,7 +18,7 @@ from authz.install import units
 from authz.install.site import Site
 from authz.install.switch import Switch
 from authz.install.trial import PATIENCE, PROBE, Trial
-from authz.policy.bundle import load_bundle
+from authz.policy.bundle import BUILTIN, load_bundle
 from authz.proxy.contexts import ClientFiles, client_context
 from authz.service.config import load_settings
 from authz.service.sections import DaemonTls, Plugin, Settings
@@ -110,7 +110,7 @@ def prepare(site: Site, wish: Wish, template: str) -> Settings:
 
 
 def _shipped(reference: str) -> Path:
-    name = reference.removeprefix("builtin:")
+    name = reference.removeprefix(BUILTIN)
     path = shipped("policies", name)
     return path if name != reference and path.is_dir() else Path(reference)
 

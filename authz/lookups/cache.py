@@ -97,13 +97,11 @@ class Cache:
         self._alive = 0.0
         self._not_before = 0.0
         self._changes = 0
-        self.hits = 0
 
     async def answer(self, question: Question) -> Answer:
         """Return what is known, or what the daemon says. Raises LookupFailedError."""
         entry = self._entries.get(question)
         if entry is not None and self.current and self._clock() < entry.until:
-            self.hits += 1
             return entry.answer
         changes = self._changes
         answer, size = await self._source.sized(question)

@@ -72,7 +72,7 @@ class DaemonLookups:
         ``tls`` returns the context for the next one: files are read again while we run.
         Raises ConfigurationError where the address has another form.
         """
-        path, host, port = _parse(address)
+        path, host, port = parse_address(address)
         self._client = Client(path, host, port, tls=tls, most=MOST_AT_ONCE)
         self._passes = passes
         self._deadlines = Deadlines(time_limit)
@@ -191,8 +191,11 @@ class DaemonLookups:
         return document
 
 
-def _parse(address: str) -> tuple[str, str, int]:
-    """Return the path of a socket, or host and port."""
+def parse_address(address: str) -> tuple[str, str, int]:
+    """Return the path of a daemon's socket, or its host and port.
+
+    Raises ConfigurationError where it is neither ``unix:///path`` nor ``tcp://host:port``.
+    """
     path = address.removeprefix("unix://")
     if path != address and path.startswith("/") and path != "/" and "\0" not in path:
         return path, "", 0

@@ -112,15 +112,13 @@ def too_large(max_body: int = MAX_BODY) -> RefusedError:
     )
 
 
-def write_answer(*, allow: bool, message: str = "") -> bytes:
-    """Return the document that answers a call.
+def denial(message: str) -> bytes:
+    """Return the document by which a call is answered with no.
 
     ``Err`` stays empty: with status 200 the daemon ignores it, so it could not
     hold a request back.
     """
-    if allow and not message:
-        return ALLOWED
-    return json.dumps({"Allow": allow, "Msg": message, "Err": ""}).encode("ascii")
+    return json.dumps({"Allow": False, "Msg": message, "Err": ""}).encode("ascii")
 
 
 def _object(document: bytes) -> object:

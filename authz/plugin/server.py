@@ -26,10 +26,10 @@ from authz.plugin.outcomes import Outcomes
 from authz.plugin.protocol import (
     ACTIVATION,
     ALLOWED,
+    denial,
     message_limit,
     read_call,
     too_large,
-    write_answer,
 )
 from authz.runner import Runner
 from authz.wire.raw import Door, RawRequest
@@ -187,7 +187,7 @@ class _Held:
 def _said(verdict: Verdict, status: HTTPStatus = HTTPStatus.OK, *, last: bool = False) -> Answer:
     if verdict.lets_through:  # in shadow mode without a word, too
         return _ALLOWED
-    return answer(write_answer(allow=False, message=verdict.message), status, last=last)
+    return answer(denial(verdict.message), status, last=last)
 
 
 def _failed(error: BaseException) -> Answer:
@@ -211,7 +211,7 @@ def _unread() -> RawRequest:
 
 
 def _refusal(problem: str, status: HTTPStatus, *, last: bool = False) -> Answer:
-    document = write_answer(allow=False, message=f"dockgate: refused: {problem}")
+    document = denial(f"dockgate: refused: {problem}")
     return answer(document, status, last=last)
 
 

@@ -105,7 +105,7 @@ def _repeated(entries: Iterable[Entry]) -> Iterator[Problem]:
         key = (entry.type, *entry.texts)
         other = first.setdefault(key, entry)
         if other is not entry:
-            yield entry.whole(f"the row says the same as {_place(other)}", "take one away")
+            yield entry.whole(f"the row says the same as {other.at}", "take one away")
     drain(first)
 
 
@@ -121,9 +121,7 @@ def _overruled(rows: Sequence[Entry]) -> Iterator[Problem]:
     for row in rows:
         other = strongest[row.texts[:-1]]
         if other.text("verdict") != row.text("verdict"):
-            message = (
-                f"the row never settles anything: {_place(other)} says {other.text('verdict')}"
-            )
+            message = f"the row never settles anything: {other.at} says {other.text('verdict')}"
             yield row.problem("verdict", message, "take one away")
     drain(strongest)
 
@@ -181,7 +179,3 @@ def _unguarded(row: Entry, roles: _Roles) -> Iterator[Problem]:
     if wide:
         hint = "" if subject == ANYBODY else f"g, {subject}, pack:sockets, *"
         yield row.problem("fact", "a wide allow row, and no pack that takes away", hint)
-
-
-def _place(entry: Entry) -> str:
-    return f"{entry.line.source.name}:{entry.line.number}"

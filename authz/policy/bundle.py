@@ -331,8 +331,7 @@ def _repeated_ids(entries: Iterable[Entry]) -> list[Problem]:
             continue
         other = first.setdefault(entry.id, entry)
         if other is not entry:
-            place = f"{other.line.source.name}:{other.line.number}"
-            message = f'the id "{entry.id}" above this row is taken by {place}'
+            message = f'the id "{entry.id}" above this row is taken by {other.at}'
             found.append(entry.whole(message, f"{entry.id}-2"))
     return found
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from authz.facts.facts import ALL_LABELS, LABEL
 from authz.policy.glob import glob_matches, is_literal
 from authz.policy.placeholder import has_placeholder
 from authz.policy.spelling import listed, nearest
@@ -25,9 +26,6 @@ from authz.wire.raw import Door
 
 ALWAYS = "*"
 UNTIL = "until"
-LABEL = "label."
-ALL_LABELS = "label.*"
-"""A context with this key knows every label: one that is not there is known to be absent."""
 SOURCE = "source"
 KEYS = ("user", "tenant", "image", "name", "tls", SOURCE, "listener", "door", "method")
 """What may be asked, besides ``label.<key>`` and ``until``."""

@@ -20,7 +20,7 @@ from authz.policy.subject import ANYBODY, GROUPED, TYPES, fault_of, type_of
 MAX_CYCLES = 20
 """Cycles that are told."""
 
-_TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
+TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
 _GROUP = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*", re.ASCII)
 
 
@@ -56,7 +56,7 @@ def group_of(entry: Entry) -> Group:
 def domain_problem(entry: Entry) -> Problem | None:
     """Check the domain column of a ``p`` or ``g`` row: ``*`` or one tenant."""
     domain = entry.text("domain")
-    if domain == ANYBODY or _TENANT.fullmatch(domain):
+    if domain == ANYBODY or TENANT.fullmatch(domain):
         return None
     message = f'domain is "{domain}"; expected * or the name of one tenant'
     return entry.problem("domain", message, ANYBODY)
@@ -108,7 +108,7 @@ def cycle_problems(what: str, entries: Sequence[tuple[str, str, Entry]]) -> list
     while len(found) < MAX_CYCLES and (cycle := _cycle(rows)):
         steps = list(pairwise(cycle))
         last = max(steps, key=lambda step: rows[step].location)
-        places = ", ".join(f"{rows[s].line.source.name}:{rows[s].line.number}" for s in steps)
+        places = ", ".join(rows[step].at for step in steps)
         path = " -> ".join(cycle)
         found.append(
             rows[last].whole(f"{what} cycle: {path}", f"take away one of the rows {places}")

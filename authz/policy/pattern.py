@@ -32,9 +32,9 @@ Kinds = Mapping[str, Shape]
 
 
 class PatternError(ValueError):
-    """A fact pattern that cannot be read.
+    """A pattern that cannot be read.
 
-    ``offset`` counts characters from the start of the column to what is wrong
+    ``offset`` counts characters from the start of its text to what is wrong
     there; ``suggestion`` is what to write instead of it, where that is clear.
     """
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from authz.errors import Problem
-from authz.facts.catalogue import catalogue
+from authz.facts.catalogue import TARGET, catalogue
 from authz.policy.condition import Condition, ConditionError
 from authz.policy.condition import parse as parse_condition
 from authz.policy.decision import Row, Word
@@ -24,7 +24,6 @@ from authz.policy.vocabulary import ANYTHING, Vocabulary
 
 _WORDS = tuple(word.value for word in Word)
 _GRANTS = (Word.ALLOW, Word.EXCEPT)
-_TARGET = "target."
 KEPT = 32768
 """Columns that are not parsed again."""
 MAX_NAMED = 6
@@ -147,7 +146,7 @@ def _alternative_problems(
     """Check kind and value of one alternative, and whether the action can yield it at all."""
     kind, text, action = alternative.kind, alternative.text, entry.text("action")
     yielded = _yielded(action, kind, words)
-    fault = catalogue().pattern_problem(kind.removeprefix(_TARGET), text)
+    fault = catalogue().pattern_problem(kind.removeprefix(TARGET), text)
     if yielded and not fault:
         return []
     column, width = entry["fact"].column + alternative.offset, len(text)

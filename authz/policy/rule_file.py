@@ -93,9 +93,14 @@ class Entry:
         return Location(self.line.source.name, self.line.number, 1)
 
     @property
+    def at(self) -> str:
+        """Where the row stands: ``file:line``."""
+        return f"{self.line.source.name}:{self.line.number}"
+
+    @property
     def id(self) -> str:
         """Return the name in the comment above, else ``file:line``."""
-        return self.note.id or f"{self.line.source.name}:{self.line.number}"
+        return self.note.id or self.at
 
     def problem(self, name: str, message: str, suggestion: str = "") -> Problem:
         """Return a problem of one whole field."""

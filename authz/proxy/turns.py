@@ -28,8 +28,3 @@ class Turns:
             own = self._callers[caller] = asyncio.Semaphore(self._own)
         async with own, self._all:
             yield
-
-    @property
-    def taken(self) -> bool:
-        """Whether there is none left."""
-        return self._all.locked()

@@ -7,14 +7,13 @@ away. What is sent and read is the business of whoever holds it.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from authz.errors import ConfigurationError
+from authz.lookups.daemon import parse_address
 from authz.proxy.tls import TlsTransport
 
 CONNECT_TIME = 10.0
@@ -23,8 +22,6 @@ CONNECT_TIME = 10.0
 MOST_IDLE = 64
 IDLE_TIME = 30.0
 """Seconds for which an idle connection is kept."""
-
-_TCP = re.compile(r"tcp://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 
 
 class Holder(Protocol):
@@ -47,7 +44,7 @@ class Holder(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """One connection to the daemon. ``fresh`` until its first exchange is over.
+    """One connection to the daemon.
 
     ``context`` is that of its TLS, if it has one.
     """
@@ -55,7 +52,6 @@ class Link(asyncio.Protocol):
     def __init__(self) -> None:
         self.holder: Holder | None = None
         self.transport: asyncio.Transport | None = None
-        self.fresh = True
         self.dead = False
         self.since = 0.0
         self.context: ssl.SSLContext | None = None
@@ -166,14 +162,7 @@ class Daemon:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take note of ``unix:///path`` or ``tcp://host:port``. Raises ConfigurationError."""
-        self._path = address.removeprefix("unix://") if address.startswith("unix:///") else ""
-        found = _TCP.fullmatch(address)
-        if not self._path and found is None:
-            raise ConfigurationError(
-                f"daemon: is {address!r}; expected unix:///path/to.sock or tcp://host:port"
-            )
-        self._host = found["host"].strip("[]") if found else ""
-        self._port = int(found["port"]) if found else 0
+        self._path, self._host, self._port = parse_address(address)
         self._tls = tls
         self._clock = clock
         self._idle: list[Link] = []
@@ -185,7 +174,6 @@ class Daemon:
             link = self._idle.pop()
             fits = not link.dead and link.context is context
             if fits and link.since > self._clock() - IDLE_TIME:
-                link.fresh = False
                 return link
             link.drop()
         return None

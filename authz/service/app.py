@@ -34,6 +34,7 @@ from authz.metrics import Metrics
 from authz.plugin.activation import activated
 from authz.plugin.server import PluginServer
 from authz.plugin.socket import Listening, listen
+from authz.policy.bundle import BUILTIN
 from authz.policy.current import CurrentPolicy
 from authz.policy.grants import Grants
 from authz.policy.vocabulary import vocabulary
@@ -43,7 +44,7 @@ from authz.proxy.upstream import Daemon
 from authz.runner import Parts, Runner
 from authz.service import front, keeping
 from authz.service.accepting import accept
-from authz.service.config import socket_path
+from authz.service.config import is_file, socket_path
 from authz.service.front import Front
 from authz.service.grant_file import this_boot
 from authz.service.granting import Around, Granting
@@ -250,9 +251,9 @@ def _protected(settings: Settings, further: Sequence[Path] = ()) -> tuple[str, .
         own.append(settings.grants)
     if settings.daemon_tls is not None:
         own += [settings.daemon_tls.key, settings.daemon_tls.certificate, settings.daemon_tls.ca]
-    if settings.identity.jwt is not None and "://" not in settings.identity.jwt.jwks:
+    if settings.identity.jwt is not None and is_file(settings.identity.jwt.jwks):
         own.append(Path(settings.identity.jwt.jwks))
-    if not settings.policy.startswith("builtin:"):
+    if not settings.policy.startswith(BUILTIN):
         own.append(Path(settings.policy))
     found = (_on_the_host(path, settings.host_root) for path in own)
     return tuple(dict.fromkeys((*PROTECTED, *found)))

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from authz.errors import ConfigurationError
+from authz.policy.bundle import BUILTIN
 from authz.service.sections import Audit, DaemonTls, Listen, Settings, Tls
 
 ENVIRONMENT_PREFIX = "DOCKGATE_"
@@ -155,7 +156,7 @@ def _absolute_listen(listen: Listen, start: Path) -> Listen:
 
 
 def _bundle(reference: str, start: Path) -> str:
-    return reference if reference.startswith("builtin:") else str(start / reference)
+    return reference if reference.startswith(BUILTIN) else str(start / reference)
 
 
 def _explain(error: ValidationError, path: Path | None, environ: Mapping[str, str]) -> str:

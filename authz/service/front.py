@@ -28,6 +28,7 @@ from authz.lazy import later
 from authz.lookups.lookup_pass import HEADER, Errand, Passes
 from authz.plugin.activation import Place
 from authz.plugin.socket import PRIVATE, Listening, listen
+from authz.policy.bundle import BUILTIN
 from authz.policy.current import CurrentPolicy
 from authz.policy.grants import Grants
 from authz.proxy.contexts import ClientFiles, ServerFiles, client_context, server_context
@@ -110,7 +111,7 @@ class Front:
             if listen.tls:
                 found += [listen.tls.key, listen.tls.certificate, *listen.tls.client_ca]
                 found += [listen.tls.crl] if listen.tls.crl else []
-            if listen.policy and not listen.policy.startswith("builtin:"):
+            if listen.policy and not listen.policy.startswith(BUILTIN):
                 found.append(Path(listen.policy))
         return tuple(found)
 

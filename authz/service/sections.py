@@ -249,10 +249,6 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.daemon.startswith("tcp:") is (self.daemon_tls is None):
-            raise ValueError(
-                "daemon and [daemon_tls] do not fit: tcp:// needs it, unix:// has none"
-            )
         listens = self.proxy.listen if self.proxy else []
         if any("jwt" in each.identity for each in listens) and self.identity.jwt is None:
             raise ValueError("proxy.listen has the identity jwt; expected [identity.jwt]")

@@ -12,11 +12,9 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
+from authz.audit.query import table
 from authz.audit.trail import Line
 
 SOCKET = Path("/run/systemd/journal/socket")
@@ -29,7 +27,7 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_
 def entry(line: Line) -> bytes:
     """Return a line as an entry: the line itself, and what one searches by."""
     record = line.record()
-    identity, request = _table(record, "identity"), _table(record, "request")
+    identity, request = table(record, "identity"), table(record, "request")
     fields = {
         "MESSAGE": line.text.rstrip(b"\n").decode("ascii", errors="replace"),
         "PRIORITY": str(_PRIORITIES.get(str(record.get("verdict")), _NOTICE)),
@@ -49,38 +47,15 @@ def entry(line: Line) -> bytes:
     )
 
 
-class Journal:
-    """Sends entries to the journal's socket."""
-
-    def __init__(self, path: Path = SOCKET) -> None:
-        self._path = str(path)
-        self._sock: socket.socket | None = None
-
-    def send(self, lines: Sequence[Line]) -> None:
-        """Send entries. Raises OSError."""
-        if self._sock is None:
-            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._sock.settimeout(10)
-            self._sock.connect(self._path)
-        for line in lines:
-            text = entry(line)
-            try:
-                self._sock.send(text)
-            except OSError as error:
-                if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
-                    raise
-                _send_file(self._sock, text)
-
-    def settled(self) -> bool:
-        """Say that they were taken."""
-        return True
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._sock is not None:
-            with suppress(OSError):
-                self._sock.close()
-        self._sock = None
+def send_entry(sock: socket.socket, line: Line) -> None:
+    """Send a line to the journal's socket. Raises OSError."""
+    text = entry(line)
+    try:
+        sock.send(text)
+    except OSError as error:
+        if error.errno not in (errno.EMSGSIZE, errno.ENOBUFS):
+            raise
+        _send_file(sock, text)
 
 
 def _send_file(sock: socket.socket, text: bytes) -> None:
@@ -94,11 +69,6 @@ def _send_file(sock: socket.socket, text: bytes) -> None:
         sock.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     finally:
         os.close(descriptor)
-
-
-def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = record.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _flat(value: object) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from authz.audit.query import table
 from authz.audit.trail import Line
 from authz.sinks.posting import Answer, Endpoint
 from authz.sinks.syslog import host_name, shortened
@@ -73,7 +74,7 @@ def request(lines: Sequence[Line], host: str) -> bytes:
 def log_record(line: Line) -> dict[str, Any]:
     """Return a line as a ``LogRecord``: the line itself, and what one searches by."""
     record = line.record()
-    identity, asked = _table(record, "identity"), _table(record, "request")
+    identity, asked = table(record, "identity"), table(record, "request")
     number, text = _SEVERITIES.get(str(record.get("verdict")), NOTICE)
     attributes = {
         "dockgate.kind": record.get("kind"),
@@ -224,8 +225,3 @@ def _text(key: str, value: str) -> dict[str, Any]:
     """Return an attribute. Half a surrogate pair is no text, and would spoil a whole request."""
     written = value.encode("utf-8", errors="replace").decode()
     return {"key": key, "value": {"stringValue": written}}
-
-
-def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = record.get(name)
-    return found if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Connections that a follower sends over: TCP, with TLS or without.
+"""Connections that a follower sends over: TCP, with TLS or without, and unix datagrams.
 
 TCP has no receipts. What counts as taken is what the other side's kernel has
 acknowledged, which Linux tells (tcp(7), SIOCOUTQ); what was under way when a
@@ -11,10 +11,12 @@ import fcntl
 import socket
 import ssl
 import struct
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from authz.audit.trail import Line
 from authz.errors import ConfigurationError
 
 CONNECTING = 10.0
@@ -45,13 +47,49 @@ def context(trust: Trust) -> ssl.SSLContext:
     return made
 
 
-class Stream:
+class _Connection:
+    """A socket that is there while it is needed."""
+
+    def __init__(self) -> None:
+        self._sock: socket.socket | None = None
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._sock is not None:
+            with suppress(OSError):
+                self._sock.close()
+        self._sock = None
+
+
+class Datagrams(_Connection):
+    """Lines to a unix socket such as ``/dev/log``: taken when the call returns."""
+
+    def __init__(self, path: Path, send_one: Callable[[socket.socket, Line], None]) -> None:
+        super().__init__()
+        self._path = str(path)
+        self._send_one = send_one
+
+    def send(self, lines: Sequence[Line]) -> None:
+        """Send lines. Raises OSError."""
+        if self._sock is None:
+            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+            self._sock.settimeout(10)
+            self._sock.connect(self._path)
+        for line in lines:
+            self._send_one(self._sock, line)
+
+    def settled(self) -> bool:
+        """Say that they were taken."""
+        return True
+
+
+class Stream(_Connection):
     """A connection that is made when it is needed."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self._address = (host, port)
         self._tls = tls
-        self._sock: socket.socket | None = None
 
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
@@ -68,13 +106,6 @@ class Stream:
         _check(sock)
         (left,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), _SIOCOUTQ, b"\0" * 4))
         return bool(left == 0)
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._sock is not None:
-            with suppress(OSError):
-                self._sock.close()
-        self._sock = None
 
 
 def connected(address: tuple[str, int], tls: ssl.SSLContext | None = None) -> socket.socket:

@@ -11,8 +11,6 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from authz.audit.trail import Line
@@ -67,38 +65,17 @@ class Counted:
         self._stream.close()
 
 
-class Datagrams:
-    """Messages to a unix socket such as ``/dev/log``: taken when the call returns."""
+def send_message(host: str, sock: socket.socket, line: Line) -> None:
+    """Send a line over a unix datagram socket; of one that is too long what says most.
 
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
-        self._host = host_name()
-        self._sock: socket.socket | None = None
-
-    def send(self, lines: Sequence[Line]) -> None:
-        """Send messages; of one that is too long for a datagram what says most. Raises OSError."""
-        if self._sock is None:
-            self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-            self._sock.settimeout(10)
-            self._sock.connect(self._path)
-        for line in lines:
-            try:
-                self._sock.send(message(line, self._host))
-            except OSError as error:
-                if error.errno != errno.EMSGSIZE:
-                    raise
-                self._sock.send(message(shortened(line), self._host))
-
-    def settled(self) -> bool:
-        """Say that they were taken."""
-        return True
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._sock is not None:
-            with suppress(OSError):
-                self._sock.close()
-        self._sock = None
+    Raises OSError.
+    """
+    try:
+        sock.send(message(line, host))
+    except OSError as error:
+        if error.errno != errno.EMSGSIZE:
+            raise
+        sock.send(message(shortened(line), host))
 
 
 def shortened(line: Line) -> Line:

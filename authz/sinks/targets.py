@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from pathlib import Path
 
 from authz.errors import ConfigurationError
 from authz.sinks.follower import Follower, Transport
-from authz.sinks.journald import SOCKET, Journal
+from authz.sinks.journald import SOCKET, send_entry
 from authz.sinks.otlp import Collector
 from authz.sinks.output import Output
 from authz.sinks.posting import Endpoint, Place
-from authz.sinks.streams import Stream, Trust, context
-from authz.sinks.syslog import Counted, Datagrams
+from authz.sinks.streams import Datagrams, Stream, Trust, context
+from authz.sinks.syslog import Counted, host_name, send_message
 
 EXPECTED = (
     "expected stdout, journald, syslog:///path/to.sock, syslog+tcp://host:port, "
@@ -33,10 +34,10 @@ def transport(to: str, trust: Trust) -> Transport:
     if to == "stdout":
         return Output()
     if to == "journald":
-        return Journal(SOCKET)
+        return Datagrams(SOCKET, send_entry)
     if local := _UNIX.fullmatch(to):
-        path = Path(local[2])
-        return Datagrams(path) if local[1] == "syslog" else Journal(path)
+        send = partial(send_message, host_name()) if local[1] == "syslog" else send_entry
+        return Datagrams(Path(local[2]), send)
     remote = _REMOTE.fullmatch(to)
     if remote is None or not 0 < int(remote["port"]) <= _LAST_PORT:
         raise ConfigurationError(f"audit.forward: to is {to!r}; {EXPECTED}")

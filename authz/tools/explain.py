@@ -131,7 +131,7 @@ def row_json(row: Row) -> dict[str, Any]:
     """Return a row for a program."""
     return {
         "row": row.id,
-        "at": f"{row.location.file}:{row.location.line}",
+        "at": row.at,
         "subject": row.subject,
         "fact": row.fact,
         "when": row.when,
@@ -186,7 +186,7 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
         "fact": str(outcome.fact),
         "verdict": outcome.word or "deny",
         "row": row.id if row else None,
-        "at": f"{row.location.file}:{row.location.line}" if row else None,
+        "at": row.at if row else None,
         "message": row.message if row else "",
         "controls": list(row.controls) if row else [],
         **({"error": outcome.error} if outcome.error else {}),

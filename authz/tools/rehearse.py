@@ -17,15 +17,13 @@ from authz.audit.record import AuditRecord, Mode
 from authz.audit.redaction import Redaction
 from authz.audit.ulid import Ulids
 from authz.errors import ConfigurationError, RefusedError
+from authz.facts.labels import OWNER, TENANT
 from authz.facts.objects import SPECIFIED
 from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
 from authz.policy.decision import Effect
 from authz.policy.snapshot import Snapshot
 from authz.wire.raw import RawRequest
-
-OWNER_LABEL = "dockgate.owner"
-TENANT_LABEL = "dockgate.tenant"
 
 SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user", "service"})
 """Keys of a given table that are not members of the daemon's inspect document."""
@@ -132,7 +130,7 @@ def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:
     document = {name: value for name, value in table.items() if name not in SHORTHANDS}
     labels = {
         label: str(table[short])
-        for short, label in (("owner", OWNER_LABEL), ("tenant", TENANT_LABEL))
+        for short, label in (("owner", OWNER), ("tenant", TENANT))
         if short in table
     }
     if topic is Topic.CONTAINER:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from authz.facts.facts import Fact
+from authz.facts.facts import ALL_LABELS, Fact
 from authz.policy.decision import Decision, Effect, Outcome, Word
 from authz.policy.explain import place
 from authz.policy.snapshot import Snapshot
@@ -102,7 +102,7 @@ class Policy:
     def _key(self, recorded: Recorded) -> object:
         """Return all that the answer depends on: of the time only its day."""
         context, who = recorded.context, recorded.identity
-        labels = context.get("label.*")
+        labels = context.get(ALL_LABELS)
         asked = tuple([context.get(key) for key in self._keys])
         day = context.get("now", "")[:10]
         return recorded.action, recorded.facts, who, labels, asked, day

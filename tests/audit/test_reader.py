@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 
 from authz.audit import reader
-from authz.audit.reader import LONGEST_LINE, Entry, decisions, read, whole
+from authz.audit.reader import LONGEST_LINE, Entry, read, whole
 from authz.errors import ConfigurationError
 from tests.audit.logs import Log, a_log, write
 
@@ -70,28 +70,36 @@ def test_closed_and_compressed_files_are_read_as_one(tmp_path: Path):
     assert whole([path]) == files[:-1]
 
 
-def test_only_decisions_are_given_to_whom_wants_them(tmp_path: Path):
-    """Those of before there was a chain are some."""
+def test_records_of_before_there_was_a_chain_are_decisions(tmp_path: Path):
+    """What is no record is of no kind."""
     log = Log()
     log.add("started")
     log.add()
     path = write(tmp_path / "audit.jsonl", [*log.lines, b'{"id":"old"}\n', b"nonsense\n"])
 
-    assert [record["id"] for record in decisions(path)] == ["id-2", "old"]
+    kinds = [entry.kind for entry in read(path)]
+
+    assert kinds == ["started", "decision", "decision", ""]
 
 
 def test_a_compressed_file_that_is_broken_is_told(tmp_path: Path):
     """Up to where it can be read it is."""
     packed = gzip.compress(b"".join(a_log(3000).lines))
     path = write(tmp_path / "audit.jsonl.gz", [packed[: len(packed) // 2]])
-    garbage = write(tmp_path / "other.gz", [b"no gzip"])
 
     entries = list(read(path))
 
     assert len(entries) > 10
-    assert entries[-1].problem == "cannot be read: the compressed file is broken"
-    with pytest.raises(ConfigurationError, match="cannot be read: is not a whole gzip file"):
-        list(read(garbage))
+    assert entries[-1].problem == "cannot be read: the compressed file is damaged"
+
+
+@pytest.mark.parametrize("content", [b"\x1f\x8bno gzip at all", b"BZhno bzip2"])
+def test_a_file_that_only_begins_as_a_compressed_one_is_told(content: bytes, tmp_path: Path):
+    """There is nothing to read in it."""
+    path = write(tmp_path / "audit.jsonl.gz", [content])
+
+    with pytest.raises(ConfigurationError, match="cannot be read: is not a whole compressed file"):
+        list(read(path))
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path):

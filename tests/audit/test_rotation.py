@@ -57,6 +57,9 @@ def test_a_family_is_all_that_was_ever_written_to(tmp_path: Path):
         f"{closed(3)[0]}.gz",
         f"{ACTIVE}.1",
         f"{ACTIVE}-20260701.gz",
+        f"{ACTIVE}.2.xz",
+        f"{ACTIVE}-2026-07-02T03:00.bz2",
+        f"{ACTIVE}.1.txt",
         f"{ACTIVE}.torn",
         f"{ACTIVE}.key",
         f"{closed(9)[0]}.gz.part",
@@ -67,8 +70,10 @@ def test_a_family_is_all_that_was_ever_written_to(tmp_path: Path):
         *closed(1),
         f"{closed(3)[0]}.gz",
         *closed(7),
+        f"{ACTIVE}-2026-07-02T03:00.bz2",
         f"{ACTIVE}-20260701.gz",
         f"{ACTIVE}.1",
+        f"{ACTIVE}.2.xz",
     ]
     assert [each.name for each in to_compress(path)] == closed(1, 7)
 

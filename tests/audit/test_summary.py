@@ -11,22 +11,13 @@ from authz.errors import Reason
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect
 from authz.wire.raw import Door
+from tests.fakes import Clock
 
 NOBODY = AuditRecord(
     "id", datetime(2026, 7, 1, tzinfo=UTC), Door.PROXY, Mode.ENFORCE, True, None, None,  # noqa: FBT003  positions of a record
     reason=Reason.NO_CREDENTIAL,
 )  # fmt: skip
 ALICE = replace(NOBODY, identity=Identity("user:alice"), verdict=Effect.DENY, reason=Reason.NO_RULE)
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 def counted(summary: Summary, record: AuditRecord, times: int) -> int:

@@ -23,6 +23,7 @@ import structlog
 from authz.cli import serve
 from authz.cli.main import main
 from tests.builders import DAEMON
+from tests.fakes import wait_for
 from tests.policies import TEN_MISTAKES, a_bundle
 from tests.policy.models.samples import files_of
 
@@ -148,14 +149,6 @@ def site(tmp_path) -> Iterator[Site]:
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not become so in time"
-        time.sleep(0.005)
 
 
 # --- a policy that does not load -----------------------------------------------------------------
@@ -606,7 +599,7 @@ def test_a_signal_during_the_start_waits_for_its_end(site, inside, monkeypatch):
     opened = serve.opened
 
     def interrupted(settings):
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)  # to this thread: those of other tests block nothing
         return opened(settings)
 
     monkeypatch.setattr(serve, "opened", interrupted)

@@ -17,6 +17,7 @@ import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import jwt
@@ -59,6 +60,16 @@ class Front(Gate):
         self._with_plugin = with_plugin
         super().__init__(daemon, bundle, people, mode)
         self._clients = {way: self._client(way) for way in WAYS[1:]}
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop, however it ended, and remove what is not below the daemon's folder."""
+        super().__exit__(kind, error, trace)
+        self.close()
 
     def close(self) -> None:
         """Remove what is not below the daemon's folder."""

@@ -90,7 +90,6 @@ def behind(engine: engines.Engine, door: str, bundle: str | Path, mode: str) -> 
             gate = Gate(daemon, name, "", mode)
         else:
             gate = Front(daemon, Certificates(trustme.CA(), short_folder()), name, "", mode)
-            stack.callback(gate.close)
         if isinstance(bundle, Path):
             shutil.rmtree(gate.policy)
             shutil.copytree(bundle, gate.policy)

@@ -54,36 +54,33 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     settings = front.settings.read_text().replace("identity =", "filter = true\nidentity =")
     settings += "[proxy]\nowner_labels = true\n" + "".join(map(tenants(front), ("red", "blue")))
     front.settings.write_text(settings)
-    try:
-        with front:
-            for uid, name in ((ANN, "ann"), (BEN, "ben")):
-                ran(front, uid, "volume", "create", f"{name}-data")
-                ran(front, uid, "network", "create", f"{name}-net")
-                words = (
-                    "--network",
-                    f"{name}-net",
-                    "-v",
-                    f"{name}-data:/d",
-                    "--label",
-                    f"of={name}",
-                )
-                ran(
-                    front,
-                    uid,
-                    "run",
-                    "-d",
-                    "--init",
-                    "--name",
-                    name,
-                    *words,
-                    "busybox",
-                    "sleep",
-                    "900",
-                )
-                ran(front, uid, "create", "--name", f"{name}-old", "busybox", "true")
-            yield front
-    finally:
-        front.close()
+    with front:
+        for uid, name in ((ANN, "ann"), (BEN, "ben")):
+            ran(front, uid, "volume", "create", f"{name}-data")
+            ran(front, uid, "network", "create", f"{name}-net")
+            words = (
+                "--network",
+                f"{name}-net",
+                "-v",
+                f"{name}-data:/d",
+                "--label",
+                f"of={name}",
+            )
+            ran(
+                front,
+                uid,
+                "run",
+                "-d",
+                "--init",
+                "--name",
+                name,
+                *words,
+                "busybox",
+                "sleep",
+                "900",
+            )
+            ran(front, uid, "create", "--name", f"{name}-old", "busybox", "true")
+        yield front
 
 
 def tenants(front: Front) -> Callable[[str], str]:

@@ -78,11 +78,8 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     daemon = module_daemons()
     daemon.start()
     front = Front(daemon, certificates)
-    try:
-        with front:
-            yield front
-    finally:
-        front.close()
+    with front:
+        yield front
 
 
 @pytest.fixture(scope="module")

@@ -42,11 +42,8 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     daemon.start()
     daemon.docker("run", "-d", "--init", "--name", "sleeper", "busybox", "sleep", "900")
     front = Front(daemon, certificates)
-    try:
-        with front:
-            yield front
-    finally:
-        front.close()
+    with front:
+        yield front
 
 
 @pytest.fixture(scope="module")
@@ -431,15 +428,12 @@ def test_images_can_be_pinned(daemons, certificates):
     front = Front(daemon, certificates)
     settings = front.settings.read_text()
     front.settings.write_text(settings + "[proxy]\npin_images = true\n")
-    try:
-        with front:
-            front.docker("unix", "create", "--name", "made", "busybox", "true")
-            image = inspected(front, "busybox", "{{.Id}}")
-            assert inspected(front, "made", "{{.Config.Image}}") == image
-            absent = front.docker("unix", "create", "localhost:1/absent", check=False)
-            assert "absent" in absent.stderr
-    finally:
-        front.close()
+    with front:
+        front.docker("unix", "create", "--name", "made", "busybox", "true")
+        image = inspected(front, "busybox", "{{.Id}}")
+        assert inspected(front, "made", "{{.Config.Image}}") == image
+        absent = front.docker("unix", "create", "localhost:1/absent", check=False)
+        assert "absent" in absent.stderr
 
 
 def test_what_is_created_says_whose_it_is(daemons, certificates):
@@ -450,25 +444,20 @@ def test_what_is_created_says_whose_it_is(daemons, certificates):
     settings = front.settings.read_text()
     front.settings.write_text(settings + "[proxy]\nowner_labels = true\n")
     owner = '{{index .%sLabels "dockgate.owner"}}'
-    try:
-        with front:
-            front.docker("certificate", "create", "--name", "hers", "busybox", "true")
-            front.docker("certificate", "volume", "create", "data")
-            front.docker("certificate", "network", "create", "back")
-            front.docker("certificate", "commit", "hers", "saved")
-            front.docker("jwt", "create", "--name", "again", "saved", "true")
-            found = [
-                inspected(front, name, owner % place)
-                for name, place in (("hers", "Config."), ("data", ""), ("back", ""))
-            ]
-            assert found == ["cert:alice"] * 3
-            assert inspected(front, "again", owner % "Config.") == "token:alice"
-            own = front.docker(
-                "unix", "create", "--label", "dockgate.owner=x", "busybox", check=False
-            )
-            assert "label" in own.stderr
-    finally:
-        front.close()
+    with front:
+        front.docker("certificate", "create", "--name", "hers", "busybox", "true")
+        front.docker("certificate", "volume", "create", "data")
+        front.docker("certificate", "network", "create", "back")
+        front.docker("certificate", "commit", "hers", "saved")
+        front.docker("jwt", "create", "--name", "again", "saved", "true")
+        found = [
+            inspected(front, name, owner % place)
+            for name, place in (("hers", "Config."), ("data", ""), ("back", ""))
+        ]
+        assert found == ["cert:alice"] * 3
+        assert inspected(front, "again", owner % "Config.") == "token:alice"
+        own = front.docker("unix", "create", "--label", "dockgate.owner=x", "busybox", check=False)
+        assert "label" in own.stderr
 
 
 def test_a_swarms_objects_do_the_same_by_id(daemons, certificates):
@@ -476,51 +465,45 @@ def test_a_swarms_objects_do_the_same_by_id(daemons, certificates):
     daemon = daemons()
     daemon.start()
     front = Front(daemon, certificates)
-    try:
-        with front:
-            front.docker("unix", "swarm", "init", "--advertise-addr", "127.0.0.1")
-            node = front.docker("direct", "node", "ls", "-q").stdout.strip()
-            front.docker("unix", "secret", "create", "hidden", "-", stdin=b"x")
-            front.docker("unix", "config", "create", "shown", "-", stdin=b"x")
-            front.docker("unix", "network", "create", "-d", "overlay", "--attachable", "wide")
-            given = ("--secret", "hidden", "--config", "shown", "--network", "wide")
-            words = ("-d", "--name", "api", *given, "busybox", "sleep", "900")
-            front.docker("unix", "service", "create", *words)
-            front.docker("unix", "service", "update", "-d", "--label-add", "a=b", "api")
-            labels = inspected(front, "api", "{{json .Spec.Labels}}")
-            assert json.loads(labels) == {"a": "b"}
-            # The swarm describes its node anew meanwhile; then the version is an old one.
-            words = ("node", "update", "--label-add", "c=d", node)
-            assert wait_for(lambda: not front.docker("unix", *words, check=False).returncode, 10)
-            front.docker("unix", "create", "--name", "joiner", "busybox", "true")
-            front.docker("unix", "network", "connect", "wide", "joiner")
-            joined = json.loads(inspected(front, "joiner", "{{json .NetworkSettings.Networks}}"))
-            assert sorted(joined) == ["bridge", "wide"]
-            for kind, name in (("service", "api"), ("secret", "hidden"), ("config", "shown")):
-                shown = front.docker("unix", kind, "inspect", "-f", "{{.Spec.Name}}", name)
-                assert shown.stdout == f"{name}\n"
-                front.docker("unix", kind, "rm", name)
-    finally:
-        front.close()
+    with front:
+        front.docker("unix", "swarm", "init", "--advertise-addr", "127.0.0.1")
+        node = front.docker("direct", "node", "ls", "-q").stdout.strip()
+        front.docker("unix", "secret", "create", "hidden", "-", stdin=b"x")
+        front.docker("unix", "config", "create", "shown", "-", stdin=b"x")
+        front.docker("unix", "network", "create", "-d", "overlay", "--attachable", "wide")
+        given = ("--secret", "hidden", "--config", "shown", "--network", "wide")
+        words = ("-d", "--name", "api", *given, "busybox", "sleep", "900")
+        front.docker("unix", "service", "create", *words)
+        front.docker("unix", "service", "update", "-d", "--label-add", "a=b", "api")
+        labels = inspected(front, "api", "{{json .Spec.Labels}}")
+        assert json.loads(labels) == {"a": "b"}
+        # The swarm describes its node anew meanwhile; then the version is an old one.
+        words = ("node", "update", "--label-add", "c=d", node)
+        assert wait_for(lambda: not front.docker("unix", *words, check=False).returncode, 10)
+        front.docker("unix", "create", "--name", "joiner", "busybox", "true")
+        front.docker("unix", "network", "connect", "wide", "joiner")
+        joined = json.loads(inspected(front, "joiner", "{{json .NetworkSettings.Networks}}"))
+        assert sorted(joined) == ["bridge", "wide"]
+        for kind, name in (("service", "api"), ("secret", "hidden"), ("config", "shown")):
+            shown = front.docker("unix", kind, "inspect", "-f", "{{.Spec.Name}}", name)
+            assert shown.stdout == f"{name}\n"
+            front.docker("unix", kind, "rm", name)
 
 
 def test_both_doors_at_once(daemons, certificates, tmp_path):
     """What the proxy judged carries a pass; whoever goes around it is nobody to the plugin."""
     daemon = daemons(["dockgate"])
     front = Front(daemon, certificates, with_plugin=True)
-    try:
-        with front:
-            daemon.start()
-            done = front.docker("unix", "run", "--rm", "-i", "busybox", "cat", stdin=b"hi\n")
-            assert done.stdout == "hi\n"
-            (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo built > /made\n")
-            environment = {**front.way("unix"), "DOCKER_BUILDKIT": "0"}
-            daemon.docker("build", "-t", "made", ".", cwd=tmp_path, env=environment)
-            around = front.docker("direct", "run", "--rm", "busybox", "true", check=False)
-            assert "for user:anonymous" in around.stderr
-            forged = {"Dockgate-Pass": "18c0-00.00"}
-            assert daemon.api("GET", "/info", headers=forged).status == 403
-            doors = {record["door"] for record in front.records() if record["verdict"] == "allow"}
-            assert "proxy" in doors
-    finally:
-        front.close()
+    with front:
+        daemon.start()
+        done = front.docker("unix", "run", "--rm", "-i", "busybox", "cat", stdin=b"hi\n")
+        assert done.stdout == "hi\n"
+        (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN echo built > /made\n")
+        environment = {**front.way("unix"), "DOCKER_BUILDKIT": "0"}
+        daemon.docker("build", "-t", "made", ".", cwd=tmp_path, env=environment)
+        around = front.docker("direct", "run", "--rm", "busybox", "true", check=False)
+        assert "for user:anonymous" in around.stderr
+        forged = {"Dockgate-Pass": "18c0-00.00"}
+        assert daemon.api("GET", "/info", headers=forged).status == 403
+        doors = {record["door"] for record in front.records() if record["verdict"] == "allow"}
+        assert "proxy" in doors

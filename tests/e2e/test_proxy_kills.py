@@ -63,11 +63,8 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     daemon.docker("run", "-d", "--init", "--name", "talker", "busybox", "sh", "-c", talk)
     daemon.docker("build", "-t", "large", "-", stdin=LARGE, env={"DOCKER_BUILDKIT": "0"})
     front = Front(daemon, certificates)
-    try:
-        with front:
-            yield front
-    finally:
-        front.close()
+    with front:
+        yield front
 
 
 @pytest.fixture(scope="module")

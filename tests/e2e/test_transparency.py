@@ -22,11 +22,8 @@ def front(module_daemons: Daemons, certificates: Certificates) -> Iterator[Front
     daemon.start()
     daemon.docker("run", "-d", "--init", "--name", "sleeper", "busybox", "sleep", "900")
     front = Front(daemon, certificates)
-    try:
-        with front:
-            yield front
-    finally:
-        front.close()
+    with front:
+        yield front
 
 
 @pytest.fixture(scope="module")

@@ -139,9 +139,7 @@ def main(arguments: Sequence[str]) -> int:
         daemon.docker("run", "-d", "--init", "--name", "sleeper", "busybox", "sleep", "90000")
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         archive = make(daemon, given.megabytes, folder)
-        front = Front(daemon, Certificates(trustme.CA(), short_folder()))
-        stack.callback(front.close)
-        stack.enter_context(front)
+        front = stack.enter_context(Front(daemon, Certificates(trustme.CA(), short_folder())))
         try:
             for way in WAYS:
                 for work in (typed, both_ways):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from authz.facts.known import PROTECTED, FactSettings, Known
+from authz.facts.known import PROTECTED, Known
 from authz.facts.paths import clean
 from authz.facts.questions import MISSING, Question, Topic
 from authz.identity.identity import Identity
@@ -76,13 +76,6 @@ def test_no_tenant_is_nobodys_tenant():
 
     assert Known(identity=bob).whose({"dockgate.owner": "user:eve"}) == "foreign"
     assert Known(identity=bob).whose({}) == "unowned"
-
-
-def test_a_site_may_name_its_labels():
-    """The names are settings."""
-    settings = FactSettings(owner_label="corp.owner", tenant_label="corp.tenant")
-
-    assert Known(identity=ALICE, settings=settings).whose({"corp.owner": "user:alice"}) == "own"
 
 
 @pytest.mark.parametrize("path", PROTECTED)

@@ -4,7 +4,8 @@ import pytest
 
 from authz.docker.routes import load_operations
 from authz.facts.build import describe
-from authz.facts.listings import IMAGE, LABEL, LISTINGS, NAME, sighted, sighted_in_event
+from authz.facts.facts import LABEL
+from authz.facts.listings import IMAGE, LISTINGS, NAME, sighted, sighted_in_event
 from authz.facts.questions import Question, Topic
 from tests.builders import ALICE, a_call, a_stored_container, answers, words
 

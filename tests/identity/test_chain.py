@@ -3,7 +3,7 @@
 import pytest
 
 from authz.errors import Reason, RefusedError
-from authz.identity.chain import anonymous, assumed, identify
+from authz.identity.chain import anonymous, identify
 from authz.identity.identity import ANONYMOUS, Identity, Proof
 from authz.wire.evidence import Evidence
 
@@ -41,13 +41,6 @@ def test_without_any_proof_a_door_may_refuse():
 def test_anonymous_is_nobody():
     """The anonymous caller has no groups, no tenant and no proof."""
     assert anonymous(Evidence()) == Identity(ANONYMOUS, (), "", Proof.NONE)
-
-
-def test_an_assumed_identity_says_so():
-    """A rehearsal cannot be taken for a proof in the record."""
-    identity = assumed(Identity("cert:ci", ("group:os/ci",), "ci"))(Evidence())
-
-    assert identity == Identity("cert:ci", ("group:os/ci",), "ci", Proof.ASSUMED)
 
 
 def test_an_identity_offers_its_name_and_its_domain():

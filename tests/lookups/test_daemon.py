@@ -559,7 +559,7 @@ def test_another_form_of_address_is_refused(address):
 )
 def test_both_forms_of_address_are_taken_literally(address, expected):
     """A socket's path is a path, whatever URLs think of its characters."""
-    assert daemon._parse(address) == expected
+    assert daemon.parse_address(address) == expected
 
 
 async def test_the_same_bytes_are_the_same_document(start):

@@ -12,28 +12,17 @@ import pytest
 from authz.errors import ConfigurationError, Reason, RefusedError
 from authz.lookups import lookup_pass
 from authz.lookups.lookup_pass import KEY_BYTES, WINDOW, Errand, Passes, Phase, load_key
+from tests.fakes import Clock
 
 KEY = b"k" * KEY_BYTES
 TARGET = "/containers/web/json"
 NOW = 1_800_000_000.0
 
 
-class Clock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        """Begin at NOW."""
-        self.now = NOW
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.now
-
-
 @pytest.fixture
 def clock():
     """Return a clock to set."""
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

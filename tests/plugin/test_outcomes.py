@@ -10,21 +10,12 @@ from authz.plugin import outcomes
 from authz.plugin.outcomes import Answered, Outcomes
 from authz.wire.evidence import Evidence
 from authz.wire.raw import Door, RawRequest
+from tests.fakes import Clock
 
 CREATE = RawRequest(
     "POST", "/v1.41/containers/create", body=b'{"Image":"x"}', door=Door.PLUGIN,
     evidence=Evidence(daemon_user="ci"),
 )  # fmt: skip
-
-
-class Clock:
-    """A clock that a test sets."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 def an_answer(body: object = None, **changes: Any) -> bytes:

@@ -33,7 +33,7 @@ from authz.policy.current import CurrentPolicy
 from authz.runner import Parts, Runner
 from authz.shipped import shipped
 from tests.builders import DAEMON
-from tests.fakes import ScriptedLookups, ScriptedSink
+from tests.fakes import ScriptedLookups, ScriptedSink, wait_for
 
 PING = {"RequestMethod": "GET", "RequestUri": "/_ping"}
 NOBODY = 65534
@@ -536,14 +536,6 @@ def read_one(file) -> dict[str, object]:
         length = int(value) if name.lower() == b"content-length" else length
     found: dict[str, object] = json.loads(file.read(length))
     return found
-
-
-def wait_for(condition, seconds: float = 5) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 # --- who asks, and the end -----------------------------------------------------------------------

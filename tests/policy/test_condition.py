@@ -6,7 +6,8 @@ from datetime import date
 
 import pytest
 
-from authz.policy.condition import ALL_LABELS, ConditionError, parse
+from authz.facts.facts import ALL_LABELS
+from authz.policy.condition import ConditionError, parse
 
 CONTEXT = {
     "user": "user:alice",

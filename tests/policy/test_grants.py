@@ -16,6 +16,7 @@ from authz.policy.explain import place
 from authz.policy.grants import LONGEST, LONGEST_REASON, Grant, Grants, granted
 from authz.policy.snapshot import compile_snapshot
 from authz.policy.vocabulary import vocabulary
+from tests.fakes import Clock
 from tests.policies import a_bundle
 from tests.policy.models.samples import files_of
 
@@ -40,25 +41,13 @@ GRANT = Grant(
 WORDS = vocabulary(())
 
 
-class Clock:
-    """A clock that only counts, as far as the test says."""
-
-    count = 100.0
-
-    def __call__(self) -> float:
-        """Return the count."""
-        return self.count
-
-
 @pytest.fixture
 def judged(tmp_path):
     """Return what judges facts of a create, at a time, with grants."""
     bundle = load_bundle(a_bundle(tmp_path, policy=POLICY))
 
     def judge(*facts, grants=(), identity=ALICE, now=BEGAN, count=100.0, action=""):
-        clock = Clock()
-        clock.count = count
-        held = Grants(clock)
+        held = Grants(Clock(count))
         words = vocabulary(bundle.groups)
         held.granted = tuple(granted(each, 100.0 + HOUR.total_seconds(), words) for each in grants)
         snapshot = replace(compile_snapshot(bundle), grants=held)

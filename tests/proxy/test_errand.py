@@ -102,7 +102,6 @@ async def stage(tmp_path):
 async def idle(stage):
     """Have a connection that was used before wait for the next request."""
     link = await stage.daemon.connect()
-    link.fresh = False
     stage.daemon.keep(link)
     await asyncio.sleep(0.05)
 

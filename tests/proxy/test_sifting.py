@@ -249,7 +249,7 @@ async def test_only_so_many_are_judged_at_once(tmp_path, monkeypatch):
         writers = [(await stage.connect())[1] for _ in range(10)]
         for writer in writers:
             writer.write((ASK % b"").replace(b"containers/json", b"tasks"))
-        await until(lambda: stage.shared.sifters.turns.taken)
+        await until(stage.shared.sifters.turns._all.locked)
         await until(lambda: len(stage.outcomes) == 10)
         for writer in writers:
             writer.close()

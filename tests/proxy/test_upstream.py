@@ -46,9 +46,7 @@ async def test_a_connection_is_kept_and_used_again(tmp_path):
         daemon.keep(link)
 
         assert holder.told == [("daemon_data", b"hi")]
-        assert link.fresh
         assert daemon.idle() is link
-        assert not link.fresh
         assert daemon.idle() is None
         daemon.keep(link)
         now[0] = upstream.IDLE_TIME

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from authz.audit.trail import Line
-from authz.sinks.journald import SOCKET, Journal, entry
+from authz.sinks.journald import SOCKET, entry, send_entry
+from authz.sinks.streams import Datagrams
 from tests.audit.logs import Log
 
 
@@ -72,7 +73,7 @@ def test_entries_go_to_the_socket_and_long_ones_as_files(tmp_path: Path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "journal"))
         server.settimeout(5)
-        journal = Journal(tmp_path / "journal")
+        journal = Datagrams(tmp_path / "journal", send_entry)
         journal.send([a_line(), long])
         first = server.recv(65536)
         _, control, _, _ = server.recvmsg(1, socket.CMSG_SPACE(4))
@@ -92,7 +93,7 @@ def test_entries_go_to_the_socket_and_long_ones_as_files(tmp_path: Path):
 
 def test_a_journal_that_is_not_there_is_an_error(tmp_path: Path):
     """The follower tries again; the usual place is systemd's."""
-    journal = Journal(tmp_path / "none")
+    journal = Datagrams(tmp_path / "none", send_entry)
     with pytest.raises(FileNotFoundError):
         journal.send([a_line()])
     journal.close()

@@ -15,6 +15,7 @@ from authz.sinks import otlp
 from authz.sinks.otlp import Collector, batches, log_record, request
 from authz.sinks.posting import Endpoint, Place
 from tests.audit.logs import Log, a_log
+from tests.fakes import Clock
 from tests.sinks import collector as scripted
 from tests.sinks.collector import TAKEN, answer, collecting, numbers
 
@@ -28,17 +29,6 @@ def attributes(record: dict) -> dict[str, str]:
     """Return the attributes of a record."""
     found = {each["key"]: each["value"] for each in record["attributes"]}
     return {key: value.get("stringValue", value.get("intValue")) for key, value in found.items()}
-
-
-class Clock:
-    """Time that passes when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Return it."""
-        return self.now
 
 
 @contextmanager
@@ -205,7 +195,7 @@ def test_a_warning_is_told_once():
 )
 def test_a_page_of_somebody_else_is_no_receipt(body: bytes):
     """Though its status is 200: who answers so is no collector."""
-    clock = Clock()
+    clock = Clock(1000.0)
     with collecting() as collector, sending(collector.port, clock) as to:
         collector.script = [answer("200 OK", body)]
         for _ in range(2):
@@ -226,7 +216,7 @@ def test_a_page_of_somebody_else_is_no_receipt(body: bytes):
 )
 def test_a_collector_that_asks_for_time_gets_it(status: str, asked: str, waited: float):
     """Not all the time in the world; without a wish, the follower's own pauses hold."""
-    clock = Clock()
+    clock = Clock(1000.0)
     with collecting() as collector, sending(collector.port, clock) as to:
         collector.script = [answer(status, b"", f"Retry-After: {asked}")]
         with pytest.raises(OSError, match=f"the collector answered {status[:3]}"):
@@ -265,7 +255,7 @@ def test_a_time_to_come_back_can_be_a_date():
 )
 def test_lines_that_are_refused_stay(status: str, body: bytes, problem: str):
     """Nothing is passed over: the same lines are sent when a minute has gone."""
-    clock = Clock()
+    clock = Clock(1000.0)
     with collecting() as collector, sending(collector.port, clock) as to:
         collector.script = [answer(status, body)]
         with pytest.raises(OSError, match=f"^the collector answered {problem}$") as raised:

@@ -5,7 +5,6 @@ import random
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import trustme
@@ -17,6 +16,7 @@ from authz.sinks.streams import Trust
 from authz.sinks.targets import follower
 from tests.audit.logs import a_log, write
 from tests.audit.test_sink import a_record
+from tests.fakes import wait_for
 from tests.sinks import collector as scripted
 from tests.sinks.collector import TAKEN, BrokenOff, answer, collecting, numbers
 
@@ -47,13 +47,13 @@ def test_every_line_arrives_whatever_the_collector_does(tmp_path: Path, monkeypa
         to.start(sink.count)
         for number in range(30):
             sink.append(a_record(number))
-        _until(lambda: to.problem != "")
+        wait_for(lambda: to.problem != "")
         collector = scripted.Collector(port=port)
         collector.script = [chance.choice(faults) for _ in range(40)]
         for number in range(30, 250):
             sink.append(a_record(number))
             time.sleep(0.002)
-        _until(lambda: to.sent_through == sink.count)
+        wait_for(lambda: to.sent_through == sink.count)
         count = sink.count
         to.stop()
         collector.close()
@@ -120,10 +120,3 @@ def test_tls_keeps_lines_from_strangers(tmp_path: Path):
 def _leave(each: Follower) -> None:
     each._transport.close()
     each._trail.close()
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    ended = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < ended
-        time.sleep(0.005)

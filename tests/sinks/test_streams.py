@@ -11,6 +11,7 @@ import pytest
 
 from authz.errors import ConfigurationError
 from authz.sinks.streams import Stream, Trust, context
+from tests.fakes import wait_for
 from tests.sinks.trust import both_sides
 
 
@@ -53,14 +54,6 @@ class Listener:
             each.close()
 
 
-def until(condition) -> None:
-    """Wait until something is so."""
-    ended = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < ended
-        time.sleep(0.005)
-
-
 @pytest.fixture
 def listener():
     """Listen during a test."""
@@ -75,8 +68,8 @@ def test_what_is_sent_arrives_and_settles(listener):
     assert stream.settled()
     stream.send(b"one ")
     stream.send(b"two")
-    until(stream.settled)
-    until(lambda: listener.taken == b"one two")
+    wait_for(stream.settled)
+    wait_for(lambda: listener.taken == b"one two")
     stream.close()
     stream.close()
 
@@ -87,7 +80,7 @@ def test_a_side_that_has_gone_is_noticed_before_anything_is_sent(listener):
     """Else it would go to nobody, and count as sent."""
     stream = Stream("127.0.0.1", listener.port)
     stream.send(b"one")
-    until(lambda: listener.taken == b"one")
+    wait_for(lambda: listener.taken == b"one")
     listener.connections[0].shutdown(socket.SHUT_RDWR)
     time.sleep(0.05)
 
@@ -102,7 +95,7 @@ def test_what_nobody_reads_is_not_settled():
         stream = Stream("127.0.0.1", server.getsockname()[1])
         stream.send(b"first")
         peer, _ = server.accept()
-        until(stream.settled)
+        wait_for(stream.settled)
         stream._sock.settimeout(0)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -131,8 +124,8 @@ def test_tls_is_verified_and_closes_are_noticed(tmp_path: Path):
     listener = Listener(server)
     stream = Stream("127.0.0.1", listener.port, context(trust))
     stream.send(b"secret")
-    until(stream.settled)
-    until(lambda: listener.taken == b"secret")
+    wait_for(stream.settled)
+    wait_for(lambda: listener.taken == b"secret")
     stream.close()
 
     with pytest.raises(ssl.SSLError, match="certificate verify failed"):

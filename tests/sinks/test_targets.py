@@ -1,15 +1,16 @@
 """Where lines are sent, by its name in the settings."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
+from authz.audit.trail import Line
 from authz.errors import ConfigurationError
-from authz.sinks.journald import Journal
 from authz.sinks.otlp import Collector
 from authz.sinks.output import Output
-from authz.sinks.streams import Trust
-from authz.sinks.syslog import Counted, Datagrams
+from authz.sinks.streams import Datagrams, Trust
+from authz.sinks.syslog import Counted
 from authz.sinks.targets import follower, transport
 
 
@@ -17,8 +18,8 @@ from authz.sinks.targets import follower, transport
     ("to", "kind"),
     [
         ("stdout", Output),
-        ("journald", Journal),
-        ("journald:///run/journal", Journal),
+        ("journald", Datagrams),
+        ("journald:///run/journal", Datagrams),
         ("syslog:///dev/log", Datagrams),
         ("syslog+tcp://log.example:601", Counted),
         ("syslog+tls://[::1]:6514", Counted),
@@ -31,6 +32,21 @@ def test_every_place_has_its_protocol(to: str, kind: type):
     with open("/dev/null", "w") as null, pytest.MonkeyPatch.context() as patch:  # noqa: PTH123
         patch.setattr("sys.stdout", null)
         assert isinstance(transport(to, Trust()), kind)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "begins"), [("syslog", b"<108>1 "), ("journald", b"MESSAGE=")]
+)
+def test_a_unix_socket_hears_its_protocol(protocol: str, begins: bytes, tmp_path: Path):
+    """What the settings call it decides, not where it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(tmp_path / "log"))
+        server.settimeout(5)
+        sender = transport(f"{protocol}://{tmp_path}/log", Trust())
+        sender.send([Line(1, b'{"seq":1,"verdict":"deny"}\n')])
+        sender.close()
+
+        assert server.recv(4096).startswith(begins)
 
 
 @pytest.mark.parametrize(

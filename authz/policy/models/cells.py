@@ -15,6 +15,7 @@ from typing import Final
 from authz.errors import Problem
 from authz.facts.catalogue import catalogue
 from authz.policy.decision import Row, Word
+from authz.policy.links import TENANT
 from authz.policy.models.conf import PRIORITY, VERDICT, Effect, Model, rule_columns
 from authz.policy.models.engine import Placed
 from authz.policy.models.expression import (
@@ -30,10 +31,10 @@ from authz.policy.models.expression import (
     filled,
     walk,
 )
-from authz.policy.models.functions import PatternError, pattern_of
+from authz.policy.models.functions import pattern_of
 from authz.policy.models.grammar import GrammarError, parse
 from authz.policy.models.rows import ModelEntry
-from authz.policy.pattern import known_kinds
+from authz.policy.pattern import PatternError, known_kinds
 from authz.policy.spelling import listed, nearest
 from authz.policy.subject import CALLERS, fault_of
 
@@ -41,7 +42,6 @@ HOLDERS: Final = (*CALLERS, "group", "role")
 """The types of whoever a row can speak of; packs belong to the reviewed model."""
 
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-_TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,63}", re.ASCII)
 _WILD = re.compile(r"[*?]")
 
 Uses = Mapping[str, frozenset[tuple[str, str]]]
@@ -196,7 +196,7 @@ def _subject(text: str, ways: set[str], _meaning: Meaning) -> Fault:
 
 
 def _domain(text: str, ways: set[str], _meaning: Meaning) -> Fault:
-    if ways != {"=="} or _TENANT.fullmatch(text):
+    if ways != {"=="} or TENANT.fullmatch(text):
         return None
     return f'"{text}" is not the name of a tenant, and the matcher does not compare with it', ""
 
@@ -252,6 +252,6 @@ def group_faults(
             f'"{member}" begins with no kind of facts; expected {listed(["bind:/srv", "on:own"])}'
         )
         yield "member", message, ""
-    if "domain" in entry.values and not _TENANT.fullmatch(entry["domain"].text):
+    if "domain" in entry.values and not TENANT.fullmatch(entry["domain"].text):
         message = f'domain is "{entry["domain"].text}"; expected the name of one tenant'
         yield "domain", f"{message}: Casbin knows no * there", ""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from authz.policy.models.functions import Pattern, PatternError
+from authz.policy.models.functions import Pattern
+from authz.policy.pattern import PatternError
 
 
 @dataclass(frozen=True, slots=True)

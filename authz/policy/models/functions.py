@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from authz.policy.models.globs import Glob, GlobError
-from authz.policy.models.regex import RegexError, compile_safe
+from authz.policy.models.globs import Glob
+from authz.policy.models.regex import compile_safe
+from authz.policy.pattern import PatternError
 
-_SPECIAL: Final = ".^$*+?{}[]()|\\"
 _PLAIN = r"[^.^$*+?{}\[\]()|\\]"
 _ESCAPED = r"\\[^\w\s:]"
 _NAMED = r"\{\w+\}"
@@ -37,16 +37,6 @@ FUNCTIONS: Final = ("keyMatch", *_VARIABLE, "globMatch", "regexMatch")
 """What a matcher may call, besides its roles and ``eval``."""
 
 Fits = Callable[[str], bool]
-
-
-class PatternError(ValueError):
-    """A pattern outside the subset. ``offset`` is where in its text."""
-
-    def __init__(self, message: str, offset: int = 0, suggestion: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
-        self.suggestion = suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +86,7 @@ class _Begins:
 
 
 def _glob(text: str) -> Pattern:
-    try:
-        glob = Glob(text)
-    except GlobError as error:
-        raise PatternError(error.message, error.offset) from None
+    glob = Glob(text)
     return Pattern(glob.fits, glob.prefix)
 
 
@@ -107,7 +94,7 @@ def _regex(text: str, shift: int) -> Pattern:
     """Compile an expression in which positions are ``shift`` off those of its author."""
     try:
         expression, prefix = compile_safe(text)
-    except RegexError as error:
+    except PatternError as error:
         raise PatternError(error.message, max(error.offset - shift, 0)) from None
     return Pattern(lambda value: expression.match(value) is not None, prefix)
 

@@ -11,19 +11,11 @@ import re
 from typing import Final
 
 from authz.policy.glob import compile_glob
+from authz.policy.pattern import PatternError
 
 _DEEP: Final = "**"
 _SLASHES = re.compile("/+")
 _REFUSED = re.compile(r"[\[\]{}\\]|\*\*/\*\*|/(?=/|$)|^(?:/|\*\*|\*/)|(?<!/)\*\*|\*\*(?!/|$)")
-
-
-class GlobError(ValueError):
-    """A glob outside the subset. ``offset`` is where in its text."""
-
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
 
 
 class Glob:
@@ -32,15 +24,15 @@ class Glob:
     __slots__ = ("_names", "prefix")
 
     def __init__(self, text: str) -> None:
-        """Compile. Raises GlobError."""
+        """Compile. Raises PatternError."""
         if not text:
-            raise GlobError("the glob is empty", 0)
+            raise PatternError("the glob is empty", 0)
         if found := _REFUSED.search(text):
             message = (
                 f"'{found[0] or text[0]}' is not supported here; expected names between "
                 "single slashes, the first one without **, with * and ? in them, or ** for some"
             )
-            raise GlobError(message, found.start())
+            raise PatternError(message, found.start())
         names = text.split("/")
         self._names = [None if name == _DEEP else _Name(name) for name in names]
         self.prefix = re.split(r"[*?/]", text, maxsplit=1)[0]

@@ -29,7 +29,8 @@ from authz.policy.models.expression import (
     Some,
     Text,
 )
-from authz.policy.models.functions import FUNCTIONS, PatternError, pattern_of
+from authz.policy.models.functions import FUNCTIONS, pattern_of
+from authz.policy.pattern import PatternError
 from authz.policy.spelling import listed, nearest
 
 FIELDS: Final = ("sub", "dom", "act", "obj", "ctx")

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from authz.policy.pattern import PatternError
+
 _OTHER: Final = 128
 """Stands for every character beyond ASCII."""
 _EVERY: Final = frozenset(range(_OTHER + 1))
@@ -35,15 +37,6 @@ _MEMBER = re.compile(rf"({_IN_SET})(?:-({_IN_SET}))?|(-)")
 _ESCAPE = re.compile(r"\\(.)")
 
 
-class RegexError(ValueError):
-    """An expression outside the subset. ``offset`` is where in the text."""
-
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message)
-        self.message = message
-        self.offset = offset
-
-
 @dataclass(frozen=True, slots=True)
 class _Element:
     """``first`` are the characters it can begin with; ``text`` is what it is, where it is one."""
@@ -62,10 +55,10 @@ class _Element:
 def compile_safe(text: str) -> tuple[re.Pattern[str], str]:
     """Return an expression for the whole of a value, and what every value of it begins with.
 
-    ``text`` ends with ``$``. Raises RegexError.
+    ``text`` ends with ``$``. Raises PatternError.
     """
     if not text.endswith("$") or text.endswith("\\$"):
-        raise RegexError("it has no $ at its end, so that it says only how a value begins")
+        raise PatternError("it has no $ at its end, so that it says only how a value begins")
     begin = 1 if text.startswith("^") else 0
     elements = _elements(text[:-1], begin)
     _check_choices(elements)
@@ -77,7 +70,7 @@ def compile_safe(text: str) -> tuple[re.Pattern[str], str]:
     try:
         return re.compile(text), prefix
     except re.error as error:
-        raise RegexError(f"it cannot be read: {error.msg}", error.pos or 0) from None
+        raise PatternError(f"it cannot be read: {error.msg}", error.pos or 0) from None
 
 
 def _elements(text: str, at: int) -> list[_Element]:
@@ -85,11 +78,11 @@ def _elements(text: str, at: int) -> list[_Element]:
     while at < len(text):
         element = _ELEMENT.match(text, at)
         if element is None:
-            raise RegexError(f"'{text[at]}' is not supported here", at)
+            raise PatternError(f"'{text[at]}' is not supported here", at)
         found.append(_element(element, at))
         at = element.end()
         if element["times"] and text[at : at + 1] in ("?", "+", "*", "{"):
-            raise RegexError("a count behind a count is not supported", at)
+            raise PatternError("a count behind a count is not supported", at)
     return found
 
 
@@ -100,7 +93,7 @@ def _element(found: re.Match[str], at: int) -> _Element:
         return _Element(_chars(char), low, high, at, char if (low, high) == (1, 1) else "")
     if found["words"]:
         if high != 1:
-            raise RegexError("a group cannot be repeated", at)
+            raise PatternError("a group cannot be repeated", at)
         return _Element(_words(found["words"], at), low, high, at)
     inside = _EVERY - {ord("\n")} if found["any"] else _set(found["set"])
     if found["not"]:
@@ -114,7 +107,7 @@ def _times(text: str, at: int) -> tuple[int, int | None]:
     low, _, high = text.strip("{}").partition(",")
     counts = int(low), int(high or low)
     if not counts[0] <= counts[1] <= _LONGEST:
-        raise RegexError(f"'{text}' is no count; expected at most {_LONGEST}", at)
+        raise PatternError(f"'{text}' is no count; expected at most {_LONGEST}", at)
     return counts
 
 
@@ -123,7 +116,7 @@ def _words(text: str, at: int) -> frozenset[int]:
     words = sorted(_ESCAPE.sub(r"\1", word) for word in re.split(r"(?<!\\)\|", text))
     for one, other in pairwise(words):
         if other.startswith(one):
-            raise RegexError(f"'{other}' begins with '{one}', so that there is a choice", at)
+            raise PatternError(f"'{other}' begins with '{one}', so that there is a choice", at)
     return frozenset().union(*(_chars(word[0]) for word in words))
 
 
@@ -153,4 +146,4 @@ def _check_choices(elements: list[_Element]) -> None:
                 break
         if elements[place].first & following:
             message = "what follows this may begin with what it repeats, which may take very long"
-            raise RegexError(message, elements[place].offset)
+            raise PatternError(message, elements[place].offset)

@@ -28,6 +28,7 @@ HIDDEN: Final = re.compile(
 LONGEST: Final = 3000
 """Characters of a fact column; the line of a row must not exceed 4,096 bytes."""
 
+_SLUG = re.compile(r"[^a-z0-9]+")
 _MEANING = re.compile(r"[*?,|{}\"]|(?<=[ \t])#|^[#!'`\u2018\u2019\u201c\u201d\s]|\s$|[^\S ]")
 
 
@@ -86,18 +87,23 @@ def domain_of(identity: Identity) -> str:
     return identity.domain if identity.domain != NO_TENANT else ANYBODY
 
 
+def slug(text: str) -> str:
+    """Return a name of small letters, digits and dashes; nothing where a text has none."""
+    return _SLUG.sub("-", text.lower()).strip("-")[:40].strip("-")
+
+
 def faults(text: str) -> list[str]:
     """Say what the loader has against a row; nothing where it would take it."""
     entries, found = _read("policy.csv", text, "p")
     return found + [each.message for one in entries for each in row_problems(one, vocabulary(()))]
 
 
-def link_faults(member: str, role: str, domain: str) -> list[str]:
-    """Say what the loader has against a row that gives a role; nothing where it would take it.
+def link_faults(member: str, domain: str) -> list[str]:
+    """Say what the loader has against a row that gives a member a role; nothing: it would take it.
 
     Names come from certificates and other files, and may hold what ends a field.
     """
-    entries, found = _read("people.csv", f"g, {member}, {role}, {domain}\n", "g")
+    entries, found = _read("people.csv", f"g, {member}, role:any, {domain}\n", "g")
     return found + [each.message for one in entries for each in link_problems(one)]
 
 

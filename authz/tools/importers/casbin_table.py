@@ -97,7 +97,7 @@ def _link(
             found.left.append(f"the row {ptype}, {', '.join(values)}: groups of one kind only")
             continue
         member, role = values
-        who = role_of(member) if member in roles else subject_of(member, "cert")
+        who = role_of(member) if member in roles else subject_of(member)
         if role in named and is_subject(who):
             found.links.append((who, role_of(role)))
         else:
@@ -106,7 +106,7 @@ def _link(
         if not subject:
             found.links += [(holder, EVERYBODY) for holder in holders]
         elif subject not in roles:
-            who = subject_of(subject, "cert")
+            who = subject_of(subject)
             if is_subject(who):
                 found.links.append((who, role_of(subject)))
             else:

@@ -17,7 +17,7 @@ from authz.facts.catalogue import TARGETED, UNKNOWN, catalogue, touched
 from authz.policy.explain import printable
 from authz.policy.subject import TYPES, type_of
 from authz.tools.drafts.folder import Folder
-from authz.tools.drafts.rows import Draft, faults, link_faults
+from authz.tools.drafts.rows import Draft, faults, link_faults, slug
 
 GUARD: Final = "sockets"
 WHOSE: Final = "own|tenant|foreign|unowned|new|list|host|unknown"
@@ -25,7 +25,6 @@ EVERYTHING: Final = "**"
 LONGEST: Final = 300
 """Characters of a comment."""
 
-_SLUG = re.compile(r"[^a-z0-9]+")
 _HEAD: Final = """\
 # Made out of {source}. Read every row before you rely on it.
 # The other gate saw methods and paths only; what a request says was never looked at there. So rows
@@ -82,7 +81,7 @@ class Imported:
                 continue
             self._tell_wider(holder, action, granted)
             for fact in _facts(action, [operations[name] for name in granted], word):
-                name = _free(f"{slug(holder)}.{action}", names)
+                name = _free(f"{slug(holder.removeprefix('role:'))}.{action}", names)
                 note = f"{'denied' if word == 'deny' else 'allowed'} there by {_cut(said)}"
                 yield Draft(holder, action, fact, word=word, id=name, note=note)
 
@@ -126,7 +125,7 @@ def lines_of(text: str) -> Iterator[str]:
 
 def role_of(name: str) -> str:
     """Return a role for a name that another gate uses."""
-    return f"role:{slug(name) or 'everybody'}"
+    return f"role:{slug(name.removeprefix('role:')) or 'everybody'}"
 
 
 def merged(roles: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -139,19 +138,14 @@ def merged(roles: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield f"{role}: {' and '.join(map(repr, found))} become one, and each gets all"
 
 
-def subject_of(name: str, kind: str) -> str:
-    """Return a caller for a name; one that has a type already keeps it."""
-    return name if type_of(name) in TYPES else f"{kind}:{name}"
+def subject_of(name: str) -> str:
+    """Return the caller with a certificate of this name; one that has a type already keeps it."""
+    return name if type_of(name) in TYPES else f"cert:{name}"
 
 
 def is_subject(text: str) -> bool:
     """Say whether a row can name it."""
-    return not link_faults(text, "role:any", "*")
-
-
-def slug(text: str) -> str:
-    """Return a name of small letters, digits and dashes."""
-    return _SLUG.sub("-", text.removeprefix("role:").lower()).strip("-")[:40].strip("-")
+    return not link_faults(text, "*")
 
 
 def _by_action(

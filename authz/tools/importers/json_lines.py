@@ -76,7 +76,7 @@ def _policy(line: str) -> Mapping[str, Any] | None:
 
 def _people(found: Imported, policy: Mapping[str, Any], role: str, seen: dict[str, str]) -> None:
     for user in policy["users"]:
-        member = subject_of(user, "cert")
+        member = subject_of(user)
         if not user:
             found.left.append(f"{role}: was for all users; give it to a group in people.csv")
         elif not is_subject(member):

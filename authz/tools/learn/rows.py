@@ -6,16 +6,14 @@ how often and when it was used, and what is dangerous in it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from authz.tools.drafts.rows import Draft, facts_column, faults, link_faults
+from authz.tools.drafts.rows import Draft, facts_column, faults, link_faults, slug
 from authz.tools.learn.generalise import ANY_ID, folded
 from authz.tools.learn.uses import Holder, Seen, Use
 
 _EVERY_IMAGE = "every image of the daemon by its id"
-_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def drafted(uses: Mapping[Holder, Mapping[Use, Seen]], unguarded: Collection[Hol
     unspeakable: list[str] = []
     users: dict[Use, dict[Holder, Seen]] = {}
     for holder, found in uses.items():
-        if wrong := link_faults(holder.subject, "role:any", holder.domain):
+        if wrong := link_faults(holder.subject, holder.domain):
             unspeakable.append(f"{holder.subject}: {wrong[0]}")
             continue
         for use, seen in _folded(found).items():
@@ -117,11 +115,11 @@ class _Names:
         if len(holders) > 1:
             return f"role:{self._free('shared-1', numbered=True)}"
         (holder,) = holders
-        return f"role:{self._free(_slug(holder.subject.partition(':')[2]) or 'somebody')}"
+        return f"role:{self._free(slug(holder.subject.partition(':')[2]) or 'somebody')}"
 
     def row(self, role: str, action: str, kind: str) -> str:
         """Name a row after its role, its action and its kind of fact."""
-        return self._free(".".join((_slug(role.partition(":")[2]), action, _slug(kind))))
+        return self._free(".".join((slug(role.partition(":")[2]), action, slug(kind))))
 
     def _free(self, name: str, *, numbered: bool = False) -> str:
         stem = name.removesuffix("-1") if numbered else name
@@ -131,7 +129,3 @@ class _Names:
             name = f"{stem}-{number}"
         self._taken.add(name)
         return name
-
-
-def _slug(text: str) -> str:
-    return _SLUG.sub("-", text.lower()).strip("-")[:40].strip("-")

@@ -9,12 +9,13 @@ from typing import Any, Final
 from authz import gate
 from authz.errors import RefusedError
 from authz.facts.facts import Facts
+from authz.facts.labels import OWNER, TENANT
 from authz.facts.questions import Answer, Question, Topic
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Outcome, Row
 from authz.policy.snapshot import Snapshot
 from authz.policy.subject import CALLERS, fault_of
-from authz.tools.rehearse import OWNER_LABEL, TENANT_LABEL, rehearse
+from authz.tools.rehearse import rehearse
 from authz.tools.scan.inventory import Daemon, Inventory
 from authz.tools.scan.requests import container_request, labels_of, name_of, service_request
 from authz.wire.raw import Door, RawRequest
@@ -97,10 +98,10 @@ class Scan:
             yield Finding(rule, *who, fact, outcome.error or row.message or row.fact, row)
 
     def _owner(self, labels: Mapping[str, str]) -> Identity:
-        subject = labels.get(OWNER_LABEL, "")
+        subject = labels.get(OWNER, "")
         if not subject or fault_of(subject, CALLERS):
             return self.caller
-        tenant = labels.get(TENANT_LABEL, "") or self.caller.tenant
+        tenant = labels.get(TENANT, "") or self.caller.tenant
         return Identity(subject, self.caller.groups, tenant, Proof.ASSUMED)
 
     async def _answers(
@@ -142,6 +143,6 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "fact": finding.fact or None,
         "message": finding.message,
         "row": row.id if row else None,
-        "at": f"{row.location.file}:{row.location.line}" if row else None,
+        "at": row.at if row else None,
         "controls": list(row.controls) if row else [],
     }

@@ -12,13 +12,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from authz.docker.routes import newest
+from authz.facts.labels import RESERVED
 from authz.facts.security import MASKED, READONLY
-from authz.tools.rehearse import OWNER_LABEL
 from authz.tools.scan.inventory import Inventory
 from authz.wire.raw import RawRequest
-
-OURS: Final = OWNER_LABEL.partition(".")[0] + "."
-"""What the labels begin with that only the gate sets."""
 
 ENDPOINT: Final = ("IPAMConfig", "Links", "DriverOpts", "MacAddress")
 """Members of an endpoint that a client asks for; the others are what came of it."""
@@ -66,7 +63,7 @@ def _request(path: str, body: Document, inventory: Inventory) -> RawRequest:
 
 
 def _labels(labels: Mapping[str, str] | None) -> dict[str, str]:
-    return {key: value for key, value in (labels or {}).items() if not key.startswith(OURS)}
+    return {key: value for key, value in (labels or {}).items() if not key.startswith(RESERVED)}
 
 
 def _host(stored: Document, daemon: Document) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from authz.policy.models.expression import (
     operands,
     walk,
 )
-from authz.policy.models.functions import PatternError, pattern_of
+from authz.policy.models.functions import pattern_of
 from authz.policy.models.grammar import Names, parse
+from authz.policy.pattern import PatternError
 
 NAMES = Names(("sub", "act", "obj", "ctx"), ("sub", "act", "obj", "rule"), {"g": 2})
 CELLS = {"sub": "*", "act": "image.pull", "obj": "on:*", "rule": ""}

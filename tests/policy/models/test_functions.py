@@ -5,7 +5,8 @@ import random
 import pytest
 from casbin.util import builtin_operators as stock
 
-from authz.policy.models.functions import FUNCTIONS, PatternError, pattern_of
+from authz.policy.models.functions import FUNCTIONS, pattern_of
+from authz.policy.pattern import PatternError
 
 STOCK = {
     "keyMatch": stock.key_match,

@@ -7,7 +7,7 @@ from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
 from authz.policy.snapshot import compile_snapshot
 from authz.tools.drafts.rows import Draft
-from authz.tools.importers.grants import Grant, Imported, role_of, slug, subject_of
+from authz.tools.importers.grants import Grant, Imported, role_of, subject_of
 from tests.records import ALICE, a_create, a_record
 
 ROLE = "role:old"
@@ -102,9 +102,9 @@ def test_names_become_roles_and_callers():
     """Those with a type keep it."""
     assert role_of("Policy 1!") == "role:policy-1"
     assert role_of("") == "role:everybody"
-    assert subject_of("alice", "cert") == "cert:alice"
-    assert subject_of("user:alice", "cert") == "user:alice"
-    assert slug("role:A_B") == "a-b"
+    assert subject_of("alice") == "cert:alice"
+    assert subject_of("user:alice") == "user:alice"
+    assert role_of("role:A_B") == "role:a-b"
 
 
 def test_a_role_that_grants_nothing_is_left(loaded):
