@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO, Final, TypeAlias
+from typing import IO, Final, TypeAlias
 
 DIGITS = 16
 GZIP = ".gz"
@@ -30,10 +30,10 @@ Stream: TypeAlias = IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
 BROKEN: Final = (EOFError, zlib.error, lzma.LZMAError)
 """What a compressed file raises that is not whole, beside OSError."""
 
-_OPENERS: Final[Mapping[bytes, Callable[[BinaryIO], Stream]]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
+_OPENERS: Final[Mapping[bytes, Callable[[Path], Stream]]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
 }
 """How a compressed file is read, by its first bytes."""
 
@@ -138,7 +138,8 @@ def opened(path: Path) -> Stream:
     head = file.peek(6)
     for mark, opener in _OPENERS.items():
         if head.startswith(mark):
-            return opener(file)  # not the path: a pipe cannot be opened twice
+            file.close()
+            return opener(path)
     return file
 
 

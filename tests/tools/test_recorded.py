@@ -166,7 +166,7 @@ def test_a_pipe_is_read_once(snapshot, tmp_path):
     os.mkfifo(pipe)
     writer = Thread(target=pipe.write_bytes, args=(line(record),))
     writer.start()
-    (found,) = Reading((pipe,))
+    (found,) = Reading(pipe)
     writer.join()
     assert found.id == record.id
 
