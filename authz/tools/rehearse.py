@@ -87,7 +87,7 @@ def rehearse(
         course.context = gate.context(prepared, course.facts, began)
         course.decision = gate.judge(identity, course.facts, course.context, snapshot)
     except RefusedError as error:
-        course.refusal = error
+        course.refusal = error.bare()
     verdict = course.verdict()
     took = (perf_counter_ns() - started) // 1000
     return Rehearsal(verdict, course.record(verdict, took, Redaction()))
