@@ -55,7 +55,9 @@ def install(site: Site, wish: Wish) -> None:
     if not site.managed:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
-    site.manage("enable", "--now", *UNITS)
+    site.manage("enable", *UNITS)
+    site.manage("start", UNITS[0])
+    site.manage("restart", UNITS[1])  # one that runs has what was there before
     switch = _switch(site, wish, settings, plugin)
     if not site.dry:
         site.say("ask it for what must be allowed and what must be denied")

@@ -55,7 +55,8 @@ def _start(site: Site, wish: Wish, settings: Settings) -> None:
     if not site.managed:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
-    site.manage("enable", "--now", UNIT)
+    site.manage("enable", UNIT)
+    site.manage("restart", UNIT)  # one that runs has what was there before
     if site.dry or settings.proxy is None:
         return
     local = [each for each in settings.proxy.listen if each.address.startswith("unix:")]

@@ -93,8 +93,9 @@ def test_a_proxy_that_decides_is_installed(started, tmp_path):
     started(listen, work=uninstall)
 
     told = (tmp_path / "told").read_text().splitlines()
-    assert told[:2] == ["daemon-reload", "enable --now dockgate-proxy.service"]
-    assert told[2:] == ["disable --now dockgate-proxy.service", "daemon-reload"]
+    starting = [f"{verb} dockgate-proxy.service" for verb in ("enable", "restart")]
+    assert told[:3] == ["daemon-reload", *starting]
+    assert told[3:] == ["disable --now dockgate-proxy.service", "daemon-reload"]
     assert any(each.startswith(f"ask unix://{tmp_path}/s") for each in said)
 
 
