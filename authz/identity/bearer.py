@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import (
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidSignatureError,
+    MissingRequiredClaimError,
+    PyJWTError,
+)
 
 from authz.errors import Reason, RefusedError
 from authz.identity.certificate import NAME, RESERVED, fingerprint
@@ -121,8 +127,20 @@ class Bearer:
                 },
             )
         except (PyJWTError, ValueError, TypeError, RecursionError) as error:
-            raise _bad(f"the token does not hold: {type(error).__name__}") from None
+            raise _bad(self._problem(error)) from None
         return claims
+
+    def _problem(self, error: Exception) -> str:
+        match error:
+            case MissingRequiredClaimError():
+                return f"the token has no {error.claim}"
+            case InvalidIssuerError():
+                return f"the token's iss is another one; expected {self._rules.issuer!r}"
+            case InvalidAudienceError():
+                return f"the token's aud is another one; expected {self._rules.audience!r}"
+            case InvalidSignatureError():
+                return "the token's signature is not one of its key"
+        return "the token cannot be read"
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         times = [claims["exp"], claims["iat"], claims.get("nbf", claims["iat"])]
@@ -170,7 +188,10 @@ class Bearer:
 
 def _plain(value: object, claim: str) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value) or RESERVED.match(value):
-        raise _bad(f"the token's {claim} has a name that is not plain, or begins with a type")
+        raise _bad(
+            f"the token's {claim} is or has no plain name; expected letters, digits and "
+            "_.@ +=/-, so no colon as in user: or repo:"
+        )
     return value
 
 
