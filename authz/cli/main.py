@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 
 import click
@@ -60,8 +59,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which one was probably meant. Raises UsageError."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.7)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            spelling = importlib.import_module("authz.policy.spelling")
+            close = spelling.nearest(args[0], COMMANDS)
+            hint = f"; did you mean {close!r}?" if close else ""
             raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -56,13 +56,14 @@ def install(site: Site, wish: Wish) -> None:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
     site.manage("enable", *UNITS)
-    site.manage("start", UNITS[0])
-    site.manage("restart", UNITS[1])  # one that runs has what was there before
+    site.manage("restart", UNITS[1])  # one that runs has other settings, or is an older program
     switch = _switch(site, wish, settings, plugin)
     if not site.dry:
         site.say("ask it for what must be allowed and what must be denied")
         switch.trial.plugin(plugin.socket, wish.patience)
     switch.on()
+    if switch.daemon is not None and not site.dry:
+        site.say(f"the daemon asks {switch.name}, which allows and denies as it must")
 
 
 def uninstall(site: Site, wish: Wish) -> None:

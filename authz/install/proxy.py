@@ -56,7 +56,7 @@ def _start(site: Site, wish: Wish, settings: Settings) -> None:
         site.say(f"start it: {units.program()} serve --config {wish.config}")
     site.manage("daemon-reload")
     site.manage("enable", UNIT)
-    site.manage("restart", UNIT)  # one that runs has what was there before
+    site.manage("restart", UNIT)  # one that runs has other settings, or is an older program
     if site.dry or settings.proxy is None:
         return
     local = [each for each in settings.proxy.listen if each.address.startswith("unix:")]

@@ -102,7 +102,6 @@ class Switch:
             time.sleep(0.1)
         if asked:
             self.trial.through(self.host, self.socket)
-            self.site.say(f"the daemon asks {self.name}, which allows and denies as it must")
 
     def _asks(self) -> bool | None:
         """Say whether the daemon asks a Dockgate; None where that cannot be told now."""

@@ -36,11 +36,11 @@ SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user", "serv
 
 _OF_TOPIC: Mapping[Topic, tuple[str, ...]] = {
     Topic.EXEC: ("missing", "container", "user"),
-    Topic.IMAGE: ("missing", "user"),
+    Topic.IMAGE: ("missing", "owner", "tenant", "user"),
     Topic.TASK: ("missing", "service"),
     Topic.PATH: ("missing", "path"),
 }
-"""Which of them a topic has; all others can be owned. Members of the daemon begin with a capital."""
+"""Which of them a topic has; all others are owned. Members of the daemon begin with a capital."""
 _OWNED = ("missing", "owner", "tenant")
 
 ORDINARY = {"IpcMode": "private"}

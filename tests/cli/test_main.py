@@ -81,11 +81,11 @@ def test_no_other_module_is_a_command():
 
 def test_an_unknown_command_is_a_wrong_call():
     """Told with the name, and what was probably meant; exit status 2."""
-    result = CliRunner().invoke(main, ["destroy"])
+    result = CliRunner().invoke(main, ["vanish"])
     near = CliRunner().invoke(main, ["chekc", "policy"])
 
     assert result.exit_code == near.exit_code == 2
-    assert "Error: there is no command 'destroy'\n" in result.output
+    assert "Error: there is no command 'vanish'\n" in result.output
     assert "there is no command 'chekc'; did you mean 'check'?" in near.output
 
 

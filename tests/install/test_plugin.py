@@ -136,7 +136,7 @@ def test_of_several_daemons_one_must_be_meant(here, tmp_path):
 
 
 def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
-    """Before the units go. What runs is started anew, since files and units may be others."""
+    """Before the units go. A service that runs is started anew, and its socket stays."""
     program = tmp_path / "systemctl"
     program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/told\n')
     program.chmod(0o755)
@@ -144,17 +144,14 @@ def test_systemd_stops_what_it_started(here, tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "USUAL", tmp_path / "daemon.json")
     site = Site(systemd=tmp_path)
     wish = Wish(here, patience=0.0, find=lambda _: [])
-    with pytest.raises(TrialError):
-        install(site, wish)
+    for _ in range(2):
+        with pytest.raises(TrialError):
+            install(site, wish)
     uninstall(site, wish)
 
     told = (tmp_path / "told").read_text().splitlines()
     units = "dockgate.socket dockgate.service"
     assert told == [
-        "daemon-reload",
-        f"enable {units}",
-        "start dockgate.socket",
-        "restart dockgate.service",
-        f"disable --now {units}",
-        "daemon-reload",
-    ]
+        *["daemon-reload", f"enable {units}", "restart dockgate.service"] * 2,
+        f"disable --now {units}", "daemon-reload",
+    ]  # fmt: skip

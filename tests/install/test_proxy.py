@@ -93,9 +93,9 @@ def test_a_proxy_that_decides_is_installed(started, tmp_path):
     started(listen, work=uninstall)
 
     told = (tmp_path / "told").read_text().splitlines()
-    starting = [f"{verb} dockgate-proxy.service" for verb in ("enable", "restart")]
-    assert told[:3] == ["daemon-reload", *starting]
-    assert told[3:] == ["disable --now dockgate-proxy.service", "daemon-reload"]
+    unit = "dockgate-proxy.service"
+    assert told[:3] == ["daemon-reload", f"enable {unit}", f"restart {unit}"]
+    assert told[3:] == [f"disable --now {unit}", "daemon-reload"]
     assert any(each.startswith(f"ask unix://{tmp_path}/s") for each in said)
 
 

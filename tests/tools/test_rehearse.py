@@ -146,7 +146,7 @@ def test_what_nobody_told_of_is_named_where_a_fact_fails_for_it(snapshot):
             r"given\.container\.web\.onwer is not known; expected missing, owner or tenant, or a",
         ),
         ({"exec": {"e": {"owner": "user:a"}}}, r"e\.owner .*; expected missing, container or user"),
-        ({"image": {"n": {"owner": "user:a"}}}, r"n\.owner is not .* expected missing or user, or"),
+        ({"task": {"n": {"owner": "user:a"}}}, r"n\.owner is not .* expected missing or service,"),
         ({"container": {"web": {"owner": "al"}}}, r'web\.owner: "al" has no known type; expected'),
     ],
 )
