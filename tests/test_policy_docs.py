@@ -8,10 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from authz.facts.questions import Topic
 from authz.policy.bundle import load_bundle
+from authz.policy.case_file import KEYS as MEMBERS
 from authz.policy.case_file import load_cases
+from authz.policy.condition import KEYS as CONDITIONS
+from authz.policy.condition import UNTIL
+from authz.policy.decision import Word
 from authz.policy.models.conf import Effect as ModelEffect
 from authz.policy.snapshot import compile_snapshot
+from authz.policy.subject import TYPES
 from authz.tools.proof import run, untested
 from tests.policies import a_bundle
 
@@ -138,3 +144,40 @@ def test_every_family_has_an_example():
     wanted = ["g(", "g(r.sub, p.sub, r.dom)", "g2(", "keyMatch(", "keyMatch3(", "globMatch("]
     wanted += ["regexMatch(", "eval(", "r.ctx.", *(effect.value for effect in ModelEffect)]
     assert [each for each in wanted if each not in text] == []
+
+
+LANGUAGE = (PAGES / "language.md").read_text()
+
+
+def written(heading):
+    """Return what stands in code quotes in the first column of a section's tables."""
+    section = LANGUAGE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?`) \|", section, re.MULTILINE)
+    return [code.replace(r"\|", "|") for row in rows for code in re.findall(r"`([^`]+)`", row)]
+
+
+def test_the_page_of_the_language_has_every_word():
+    """Conditions, members of a case, verdicts, types of subjects and what can be given."""
+    rows = written("Rows")
+    assert set(written("Conditions")) == {*CONDITIONS, "label.KEY", UNTIL}
+    assert sorted(written("Tests")) == sorted(MEMBERS)
+    assert rows[:4] == [word.value for word in Word]
+    assert {each.partition(":")[0] for each in rows[4:]} == set(TYPES)
+    told = LANGUAGE.split("\n## Tests\n")[1]
+    assert [topic for topic in Topic if topic.value not in told and topic != Topic.VARIANT] == []
+
+
+def test_what_the_page_of_the_language_writes_can_be_written(tmp_path):
+    """Subjects, facts and conditions as they stand there, and the links of people."""
+    links = re.findall(r"`(g2?, [^`]+)`", LANGUAGE)
+    rows = [f"p, *, *, container.create, {fact}, *, deny" for fact in written("Facts")]
+    rows += [f"p, {who}, *, system.info, on:host, *, allow" for who in written("Rows")[4:]]
+    rows = [row for row in rows if "pack:" not in row and "ID" not in row]
+    rows += [
+        "p, role:dev, *, system.info, on:host, until=2099-03-31 & door!=plugin, allow",
+        "p, role:dev, *, site.support, on:own, *, allow",
+    ]
+    policy = "\n".join([*rows, *links]) + "\n"
+    bundle = load_bundle(a_bundle(tmp_path, policy=policy, people="", bundle=PACKS))
+    assert len(links) == 3
+    assert len(list(bundle.own_rows())) == len(rows)
