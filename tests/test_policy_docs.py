@@ -21,7 +21,7 @@ from authz.policy.decision import Word
 from authz.policy.models.conf import Effect as ModelEffect
 from authz.policy.snapshot import compile_snapshot
 from authz.policy.subject import TYPES
-from authz.tools.proof import run, untested
+from authz.tools.proof import prove, run, untested
 from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]
@@ -166,6 +166,16 @@ def test_the_rows_that_a_bundles_page_proposes_load(place, tmp_path):
         file.write("".join(f"\n{row}" for row in rows) + "\n")
     added = len(load_bundle(folder).rows) - len(before)
     assert added == sum(row.startswith("p, ") for row in rows)
+
+
+@pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.parent.name)
+def test_a_registry_can_be_put_in_as_the_page_says(place, tmp_path):
+    """By one name in rows and cases, which then agree."""
+    folder = shutil.copytree(place.parent, tmp_path / "bundle")
+    for name in ("policy.csv", "tests.toml"):
+        text = (folder / name).read_text().replace("registry.example", "registry.corp")
+        (folder / name).write_text(text)
+    prove(compile_snapshot(load_bundle(folder)))
 
 
 LANGUAGE = (PAGES / "language.md").read_text()
