@@ -49,7 +49,10 @@ def test_settings_that_do_not_tell_are_a_wrong_call(tmp_path, capsys, text, said
             (422, b'{"message":"x","problems":[{"message":"odd","suggestion":"even"}]}'),
             "odd\n  try: even\ndockgate: nothing was changed\n",
         ),
-        ((422, b'{"message":"x","problems":[{"message":"odd"}]}'), "odd\ndockgate: nothing was changed\n"),
+        (
+            (422, b'{"message":"x","problems":[{"message":"odd"}]}'),
+            "odd\ndockgate: nothing was changed\n",
+        ),
     ],
 )
 def test_what_the_service_says_no_to_is_told(tmp_path, capsys, answer, said):
