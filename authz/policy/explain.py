@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 
 from authz.errors import Reason
-from authz.policy.decision import Decision, Effect, Outcome, Row, Word
+from authz.policy.decision import Decision, Effect, Outcome, Row
 
 LIMIT = 1024
 """Bytes of UTF-8, the request id included."""
@@ -35,14 +35,13 @@ _WHOLE = "; BuildKit is granted as a whole: ask for {}, or build with DOCKER_BUI
 def denial(decision: Decision, subject: str, request_id: str, action: str = "") -> str:
     """Say which fact a policy denied, for whom, and by which row.
 
-    One failing fact is spelt out, the first that a never row denies before one
-    that a deny row denies (shadow mode holds the former alone) and one that no
-    row allows, and the others are counted; the audit record, which
+    One failing fact is spelt out, the first that a row denies before one that
+    no row allows, and the others are counted; the audit record, which
     ``request_id`` finds, has them all. ``action`` is what was asked for; a
     build by BuildKit gets a word on what to do.
     """
     failing = [outcome for outcome in decision.outcomes if not outcome.allowed]
-    failing.sort(key=lambda outcome: (outcome.row is None, outcome.word is not Word.NEVER))
+    failing.sort(key=lambda outcome: outcome.row is None)
     if not failing:
         return _line("denied", "the request yields no fact that could be allowed", request_id)
     first = _sentence(failing[0], subject)

@@ -1,7 +1,5 @@
 """The one line that a caller reads."""
 
-from dataclasses import replace
-
 import pytest
 
 from authz.errors import Location, Reason
@@ -47,18 +45,6 @@ def test_allowed_facts_are_not_blamed():
     line = denial(denied(fine, failing), "user:alice", "01J")
 
     assert line == "dockgate: denied: bind:/x for user:alice: no row allows it; request 01J"
-
-
-def test_what_holds_in_any_mode_is_named_first():
-    """A never row before a deny row, and this before what no row allows."""
-    never = replace(ROW, word=Word.NEVER, id="own-paths")
-    failing = [Outcome(Fact("port", "80/tcp"), None), Outcome(Fact("bind", "/etc"), Word.DENY, ROW)]
-
-    strong = denial(denied(*failing, Outcome(Fact("bind", "/x"), Word.NEVER, never)), "user:a", "1")
-    weaker = denial(denied(*failing), "user:a", "1")
-
-    assert "bind:/x for user:a by own-paths" in strong
-    assert "bind:/etc for user:a by no-host-etc" in weaker
 
 
 def test_a_row_without_a_name_is_shown_by_its_place():
