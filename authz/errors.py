@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 
 class Reason(StrEnum):
@@ -71,6 +72,11 @@ class RefusedError(AuthzError):
         self.reason = reason
         self.detail = detail
 
+    def bare(self) -> Self:
+        """Forget the way it came, and return it: who keeps it keeps no request and no policy."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
+
 
 class LookupFailedError(AuthzError):
     """A question could not be answered, for a reason other than "no such object"."""
@@ -127,5 +133,6 @@ class PolicyError(AuthzError):
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         errors = [p for p in problems if p.severity is Severity.ERROR]
-        super().__init__(f"{len(errors)} problems, the first at {errors[0].location}")
+        found = f"{len(errors)} problems, the first" if len(errors) > 1 else "1 problem,"
+        super().__init__(f"{found} at {errors[0].location}")
         self.problems = problems

@@ -178,7 +178,7 @@ class Runner:
             found = gate.again(standing, course.identity, snapshot, course.began)
             course.decision, course.context = found
         except RefusedError as error:
-            course.refusal = error
+            course.refusal = error.bare()
         except TimeoutError:
             return None
         verdict = course.verdict()
@@ -298,7 +298,7 @@ class Runner:
             self._parts.passes.admit(token, raw.method, raw.target, Phase.REQUEST)
         except RefusedError as error:
             passes.labels("refused").inc()
-            course.refusal = error
+            course.refusal = error.bare()
             return None
         passes.labels("admitted").inc()
         return gate.Verdict(course.id, Effect.ALLOW, Reason.RULE)
@@ -327,7 +327,7 @@ class Runner:
                     self._deadlines.end(limit)
             self._judge(course, inquiry)
         except RefusedError as error:
-            course.refusal = error
+            course.refusal = error.bare()
         except LookupFailedError as error:
             course.refusal = RefusedError(Reason.LOOKUP_FAILED, f"a look-up failed: {error}")
         except TimeoutError:

@@ -17,6 +17,7 @@ from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]
 RUNNING = (ROOT / "docs" / "reference" / "running.md").read_text()
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([a-z-]+)`")
 EVENT = re.compile(
     r"log\.(?:info|warning|error|exception)\((?:  # [^\n]*)?\s*\"([a-z_.]+)\""
@@ -132,10 +133,31 @@ def test_the_rows_of_the_front_page_load(tmp_path):
 
 
 def test_links_lead_somewhere():
-    """Every relative link of every page."""
+    """Every relative link of every page, and the heading that it names."""
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("[dp]*/**/*.md")):
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            assert "://" in link or (page.parent / link).exists(), f"{page}: {link}"
+        for link in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+            name, _, heading = link.partition("#")
+            target = page.parent / name if name else page
+            assert "://" in link or target.exists(), f"{page}: {link}"
+            assert not heading or heading in headings(target), f"{page}: {link}"
+
+
+def headings(page: Path) -> set[str]:
+    """Return the names by which a page's headings are linked to."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in found}
+
+
+def test_commands_name_files_that_exist():
+    """Of this checkout, in every block of commands that a page gives to paste."""
+    pages = (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md"))
+    blocks = [block for page in pages for block in SHELL.findall(page.read_text())]
+    named = re.findall(
+        r"(?<![\w/.])(?:deploy|policies|requirements|tests)/[\w./*-]+", "".join(blocks)
+    )
+    assert len(named) > 10
+    for each in named:
+        assert list(ROOT.glob(each)), each
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,9 @@ def test_a_policy_error_counts_errors_and_points_at_the_first():
 
     error = PolicyError((warning, mistake))
 
-    assert str(error) == "1 problems, the first at a.csv:2"
+    assert str(error) == "1 problem, at a.csv:2"
     assert error.problems == (warning, mistake)
+    assert str(PolicyError((mistake, mistake))) == "2 problems, the first at a.csv:2"
 
 
 def test_a_refusal_carries_its_reason():
@@ -35,3 +36,17 @@ def test_a_refusal_carries_its_reason():
 
     assert error.reason is Reason.UNKNOWN_ROUTE
     assert str(error) == "unknown_route: GET /x is no operation"
+
+
+def test_a_refusal_that_is_kept_keeps_nothing_else():
+    """Neither the frames that it came through, nor what it came of."""
+
+    def refuse():
+        raise RefusedError(Reason.UNKNOWN_ROUTE, "GET /x") from ValueError()
+
+    with pytest.raises(RefusedError) as caught:
+        refuse()
+    kept = caught.value.bare()
+
+    assert kept is caught.value
+    assert (kept.__traceback__, kept.__context__, kept.__cause__) == (None, None, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from authz.facts.facts import Fact
+from authz.facts.questions import Topic
 from authz.identity.identity import Identity
 from authz.policy.bundle import load_bundle
 from authz.policy.case_file import KEYS as MEMBERS
@@ -19,7 +20,7 @@ from authz.policy.subject import TYPES, type_of
 from authz.tools.proof import run
 from tests.policies import a_bundle
 
-PAGE = (Path(__file__).parents[1] / "docs/reference/language.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs/policies/language.md").read_text()
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ROWS, CASES = (dict(FENCE.findall(PAGE))[kind] for kind in ("csv", "toml"))
 PEOPLE = "g, user:alice, role:developer, *\n"
@@ -79,6 +80,13 @@ def test_every_type_of_subject_is_described():
     found = {type_of(each) for row in table("Subject | Who") for each in quoted(row[0])}
 
     assert found == set(TYPES)
+
+
+def test_every_topic_that_can_be_given_is_named():
+    """A variant follows from its image."""
+    told = PAGE.split("### given\n")[1]
+
+    assert [each for each in Topic if each.value not in told and each != Topic.VARIANT] == []
 
 
 @pytest.fixture(name="bundle")

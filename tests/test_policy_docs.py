@@ -1,9 +1,12 @@
 """The pages for authors of policies: whoever pastes what is in them gets what they say."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from authz.policy.bundle import load_bundle
 from authz.policy.case_file import load_cases
 from authz.policy.models.conf import Effect as ModelEffect
 from authz.policy.snapshot import compile_snapshot
-from authz.tools.proof import run, untested
+from authz.tools.proof import prove, run, untested
 from tests.policies import a_bundle
 
 ROOT = Path(__file__).parents[1]
@@ -138,3 +141,32 @@ def test_every_family_has_an_example():
     wanted = ["g(", "g(r.sub, p.sub, r.dom)", "g2(", "keyMatch(", "keyMatch3(", "globMatch("]
     wanted += ["regexMatch(", "eval(", "r.ctx.", *(effect.value for effect in ModelEffect)]
     assert [each for each in wanted if each not in text] == []
+
+
+SHIPPED = sorted((ROOT / "policies").glob("*/bundle.toml"))
+
+
+@pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.parent.name)
+def test_the_rows_that_a_bundles_page_proposes_load(place, tmp_path):
+    """At the end of its policy, with the packs that they name."""
+    text = (place.parent / "README.md").read_text()
+    rows = [" ".join(row.split()) for row in re.findall(r"`((?:p|g), [^`]+)`", text)]
+    folder = shutil.copytree(place.parent, tmp_path / "bundle")
+    packs = tomllib.loads(place.read_text())["packs"]
+    packs += [name for row in rows for name in re.findall(r"pack:([\w-]+)", row)]
+    (folder / "bundle.toml").write_text(f"packs = {json.dumps(packs)}\n")
+    before = load_bundle(folder).rows
+    with (folder / "policy.csv").open("a") as file:
+        file.write("".join(f"\n{row}" for row in rows) + "\n")
+    added = len(load_bundle(folder).rows) - len(before)
+    assert added == sum(row.startswith("p, ") for row in rows)
+
+
+@pytest.mark.parametrize("place", SHIPPED, ids=lambda place: place.parent.name)
+def test_a_registry_can_be_put_in_as_the_page_says(place, tmp_path):
+    """By one name in rows and cases, which then agree."""
+    folder = shutil.copytree(place.parent, tmp_path / "bundle")
+    for name in ("policy.csv", "tests.toml"):
+        text = (folder / name).read_text().replace("registry.example", "registry.corp")
+        (folder / name).write_text(text)
+    prove(compile_snapshot(load_bundle(folder)))

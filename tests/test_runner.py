@@ -1,8 +1,10 @@
 """The runner: every wait has an end, every answer a record, and a defect refuses."""
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -114,6 +116,19 @@ def bench(policy):
         if isinstance(one.sink, ScriptedSink):
             one.sink.go.set()
         one.runner.close()
+
+
+async def test_what_was_refused_keeps_no_policy(bench, policy):
+    """A load freezes what requests left: a cycle would hold the old policy for good."""
+    engine = weakref.ref(policy.snapshot.engine)
+    gc.disable()
+    try:
+        await bench().runner.decide(RawRequest("GET", "/nothing"))
+        policy.reload()
+        policy._retiring.join(10)
+        assert engine() is None
+    finally:
+        gc.enable()
 
 
 async def test_what_was_looked_up_is_sent_on_by_its_id(bench):

@@ -136,6 +136,14 @@ class Written:
         return RawRequest(self.method, self.target, headers, content, evidence=came, door=door)
 
 
+UNANSWERED = (
+    "\nunknown stands for what nothing was given of: {}. "
+    "A file for --given has a table for each, such as:\n"
+    "  [container.web]\n  owner = 'user:alice'"
+)
+"""What to do about facts that fail because nobody told of an object."""
+
+
 def show(
     request: Written, identity: Identity, reference: str, *, explained: bool, as_json: bool
 ) -> int:
@@ -155,7 +163,9 @@ def show(
         report.echo_json(document)
     else:
         report.echo(result, verbose=True)
-        if advice and result.verdict.decision:
+        if result.unanswered:
+            click.echo(UNANSWERED.format(result.missing))
+        elif advice and result.verdict.decision:
             report.echo_advice(result.verdict.decision, advice)
     return 0 if result.verdict.effect is Effect.ALLOW else DENIED
 

@@ -77,6 +77,17 @@ class LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was probably meant. Raises UsageError."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            spelling = importlib.import_module("authz.policy.spelling")
+            close = spelling.nearest(args[0], COMMANDS)
+            hint = f"; did you mean {close!r}?" if close else ""
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         del ctx

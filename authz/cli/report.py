@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from authz.audit.record import as_json
-from authz.policy.decision import Decision, Effect, Outcome
+from authz.policy.decision import Decision, Effect, Outcome, Word
 from authz.policy.explain import place, printable
 from authz.tools.explain import Advice, sentence
 from authz.tools.recorded import Reading
@@ -23,6 +23,8 @@ MOST_VALUES = 3
 """Values of one kind that are spelt out where one row settles more of them; JSON has all."""
 MOST_NEAR = 3
 """Rows of the same kind that are shown where no row allows a fact."""
+
+ALLOWING = (Word.ALLOW, Word.EXCEPT)
 
 
 def echo(rehearsal: Rehearsal, *, verbose: bool) -> None:
@@ -59,8 +61,9 @@ def echo_recorded(document: Mapping[str, Any]) -> None:
 
 
 def echo_recorded_facts(document: Mapping[str, Any]) -> None:
-    """Print what became of each fact then; facts of one kind and row stand together."""
-    told = [(_member(fact), fact["fact"].partition(":")) for fact in document["facts"]]
+    """Print what became of each fact then, the failing ones first, as ``echo_outcomes``."""
+    facts = sorted(document["facts"], key=lambda fact: fact["verdict"] in ALLOWING)
+    told = [(_member(fact), fact["fact"].partition(":")) for fact in facts]
     for (settled, kind), group in groupby(told, key=lambda one: (one[0], one[1][0])):
         click.echo(INDENT + f"{_listed(kind, [each[1][2] for each in group])} {settled}".rstrip())
 
@@ -70,7 +73,7 @@ def _member(fact: Mapping[str, Any]) -> str:
         return "no row allows it"
     why = fact.get("error") or fact.get("message") or ""
     at = "" if fact["at"] == fact["row"] else f" ({fact['at']})"
-    verb = "allowed by" if fact["verdict"] in ("allow", "except") else "by"
+    verb = "allowed by" if fact["verdict"] in ALLOWING else "by"
     return printable(f"{verb} {fact['row']}{at}  {why}".rstrip())
 
 

@@ -61,14 +61,14 @@ def asked(where: str, method: str, target: str, body: object = None) -> dict[str
     document = answer.document()
     if answer.status in {200, 201}:
         return document
-    _tell(document, answer.message)
+    if document.get("problems"):
+        _tell(document)
+        return fail("nothing was changed", FAILED)
     return fail(answer.message or f"the service answers with status {answer.status}", FAILED)
 
 
-def _tell(document: dict[str, Any], message: str) -> None:
-    """Print every problem; of the only one the message says as much."""
-    for problem in document.get("problems") or ():
-        if problem.get("message") != message:
-            click.echo(f"{problem.get('message')}", err=True)
+def _tell(document: dict[str, Any]) -> None:
+    for problem in document["problems"]:
+        click.echo(f"{problem.get('message')}", err=True)
         if problem.get("suggestion"):
             click.echo(f"  try: {problem['suggestion']}", err=True)

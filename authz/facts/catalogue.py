@@ -78,6 +78,8 @@ class Catalogue:
     kinds: Mapping[str, Kind]
     actions: frozenset[str]
     groups: Mapping[str, frozenset[str]]
+    targets: Mapping[str, frozenset[str]]
+    """What a request of each action can be on."""
 
     def can_yield(self, action: str, kind: str) -> bool:
         """Say whether a request of this action can have a fact of this kind."""
@@ -103,13 +105,6 @@ class Catalogue:
 
 
 @cache
-def touched(action: str) -> frozenset[str]:
-    """Return the values of ``on:`` that the requests of an action of the catalogue can have."""
-    operations = (each for each in load_operations() if each.action == action)
-    return frozenset[str]().union(*(each.targets for each in operations))
-
-
-@cache
 def obligatory(action: str) -> frozenset[str]:
     """Return the kinds that every request of an action of the catalogue must have a fact of."""
     return frozenset(kind.name for kind in catalogue().kinds.values() if action in kind.must)
@@ -119,13 +114,16 @@ def obligatory(action: str) -> frozenset[str]:
 def catalogue() -> Catalogue:
     """Return the list that ships with the package."""
     risks: dict[str, str] = {}
+    targets: dict[str, frozenset[str]] = {}
     for operation in load_operations():
+        known = targets.get(operation.action, frozenset())
+        targets[operation.action] = known | set(operation.targets)
         heaviest = max(risks.get(operation.action, "read"), operation.risk, key=_WEIGHTS.index)
         risks[operation.action] = heaviest
     actions = frozenset(risks)
     with shipped("docs", "reference", "facts.csv").open(newline="", encoding="utf-8") as lines:
         kinds = [_kind(row, actions) for row in csv.DictReader(lines)]
-    return Catalogue({kind.name: kind for kind in kinds}, actions, _groups(risks))
+    return Catalogue({kind.name: kind for kind in kinds}, actions, _groups(risks), targets)
 
 
 def _kind(row: Mapping[str, str], actions: frozenset[str]) -> Kind:

@@ -115,10 +115,24 @@ def _image(text: str) -> Fault | None:
     first, slash, _ = text.partition("/")
     if not slash or _is_pattern(first):
         loose = text.startswith(("*", "{", "?", "sha256:"))
-        return None if loose else _without_registry(text)
+        if not loose:
+            return _without_registry(text)
+        return _without_tag(text) if slash else None
     if first == "localhost" or "." in first or ":" in first:
-        return None
+        return _without_tag(text)
     return _without_registry(text)
+
+
+def _without_tag(text: str) -> Fault | None:
+    """Refuse a pattern of a name with a tag or digest, which no value has."""
+    folder, _, last = text.rpartition("/")
+    name = re.split("[:@]", last, maxsplit=1)[0]
+    return _overnamed(text, f"{folder}/{name}") if name != last else None
+
+
+def _overnamed(text: str, fixed: str) -> Fault:
+    what = "tags and digests have kinds of their own: image.tag, image.digest"
+    return f'"{text}" names more than an image; {what}', fixed
 
 
 def _without_registry(text: str) -> Fault:
@@ -134,8 +148,7 @@ def _image_name(text: str) -> Fault | None:
     if name.image == text:
         return None
     if name.tag or name.digest:
-        what = "tags and digests have kinds of their own: image.tag, image.digest"
-        return f'"{text}" names more than an image; {what}', name.image
+        return _overnamed(text, name.image)
     return f'"{text}" is not how images are written: registry and path', name.image
 
 

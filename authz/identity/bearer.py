@@ -40,13 +40,6 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 
-_FAULTS: Mapping[type[Exception], str] = {
-    InvalidAudienceError: "its aud is not ours",
-    InvalidIssuerError: "its iss is another one",
-    InvalidSignatureError: "its signature is not of its key",
-    MissingRequiredClaimError: f"it lacks one of {', '.join(_REQUIRED)}",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -134,9 +127,20 @@ class Bearer:
                 },
             )
         except (PyJWTError, ValueError, TypeError, RecursionError) as error:
-            fault = _FAULTS.get(type(error), "it cannot be read")
-            raise _bad(f"the token does not hold: {fault}") from None
+            raise _bad(self._problem(error)) from None
         return claims
+
+    def _problem(self, error: Exception) -> str:
+        match error:
+            case MissingRequiredClaimError():
+                return f"the token has no {error.claim}"
+            case InvalidIssuerError():
+                return f"the token's iss is another one; expected {self._rules.issuer!r}"
+            case InvalidAudienceError():
+                return f"the token's aud is another one; expected {self._rules.audience!r}"
+            case InvalidSignatureError():
+                return "the token's signature is not one of its key"
+        return "the token cannot be read"
 
     def _check_times(self, claims: Mapping[str, Any]) -> None:
         times = [claims["exp"], claims["iat"], claims.get("nbf", claims["iat"])]
@@ -184,7 +188,10 @@ class Bearer:
 
 def _plain(value: object, claim: str) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value) or RESERVED.match(value):
-        raise _bad(f"the token's {claim} has a name that is not plain, or begins with a type")
+        raise _bad(
+            f"the token's {claim} is or has no plain name; expected letters, digits and "
+            "_.@ +=/-, so no colon as in user: or repo:"
+        )
     return value
 
 

@@ -71,6 +71,8 @@ def install(site: Site, wish: Wish) -> None:
         site.say("ask it for what must be allowed and what must be denied")
         switch.trial.plugin(plugin.socket, wish.patience)
     switch.on()
+    if switch.daemon is not None and not site.dry:
+        site.say(f"the daemon asks {switch.name}, which allows and denies as it must")
 
 
 def uninstall(site: Site, wish: Wish) -> None:

@@ -106,7 +106,11 @@ class Switch:
             if not self._lives():
                 raise SwitchError("the daemon ended when it read its settings")
             if time.monotonic() > until:
-                raise SwitchError("the daemon did not take its settings")
+                raise SwitchError(
+                    f"the daemon did not take its settings, or does not ask {self.socket}: one "
+                    f"that has asked a plugin {self.name} at another socket goes on asking there "
+                    "until it is restarted; its log says which"
+                )
             time.sleep(0.1)
         if asked:
             self.trial.through(self.host, self.socket, others=True)

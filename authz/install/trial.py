@@ -76,7 +76,8 @@ class Trial:
     def _shut_out(self, message: str) -> str:
         return (
             f"GET {self.probe} is not allowed, so that nobody could work: {message}; "
-            "give roles to people (people.csv), or name with --probe what they may ask"
+            "give that caller a role in people.csv (g, CALLER, role:NAME, *), "
+            "or name with --probe what may be asked"
         )
 
 

@@ -11,15 +11,14 @@ from dataclasses import replace
 from datetime import date
 
 from authz.errors import Problem, Severity
-from authz.facts.catalogue import touched
-from authz.facts.facts import Fact
+from authz.facts.catalogue import catalogue
 from authz.identity.identity import ANONYMOUS, NO_TENANT
 from authz.policy.aside import drain
 from authz.policy.decision import Word
 from authz.policy.pack_file import CORE, pack_of
-from authz.policy.placeholder import Fill
 from authz.policy.row_check import condition_of, pattern_of
 from authz.policy.rule_file import Entry
+from authz.policy.spelling import listed, nearest
 from authz.policy.subject import ANYBODY, CALLERS, GROUPED, type_of
 from authz.policy.vocabulary import Vocabulary
 
@@ -27,6 +26,8 @@ _GRANTS = (Word.ALLOW, Word.EXCEPT)
 _HOST = ("bind", "bind.rw", "bind.over", "cap.add", "device", "device.rule")
 """Kinds of which every value together means the host."""
 _STARS = ("*", "**")
+TARGETS = frozenset({"own", "tenant", "foreign", "unowned", "new", "list", "host"})
+"""Values of ``on`` that a row may name."""
 _CALLERS_WORDS = ("name", "label.")
 """Conditions that a client fills itself when it creates something."""
 
@@ -44,7 +45,7 @@ def warnings(
     found = [*_repeated(entries), *_overruled(rows)]
     for row in rows:
         found += _unreachable(row, today)
-        found += _touching_nothing(row, words)
+        found += _elsewhere(row, words)
         found += _named_by_the_caller(row, words)
         found += _anonymous(row, "subject")
         found += [] if alone or pack_of(row) == CORE else _unguarded(row, roles)
@@ -84,9 +85,14 @@ class _Roles:
                 continue
             seen.add(subject)
             if subject not in self._held and subject not in self._led_to:
-                yield row.problem(
-                    "subject", f'nobody holds "{subject}"', f"g, user:NAME, {subject}, *"
-                )
+                grant = f"g, user:NAME, {subject}, *"
+                close = nearest(subject.partition(":")[2], self._names(type_of(subject)))
+                hint = f"{type_of(subject)}:{close}, or {grant}" if close else grant
+                yield row.problem("subject", f'nobody holds "{subject}"', hint)
+
+    def _names(self, kind: str) -> list[str]:
+        """Return the names of what is held of a type."""
+        return [each.partition(":")[2] for each in self._held if type_of(each) == kind]
 
     def _closure(self, names: Iterable[str]) -> set[str]:
         todo = list(names)
@@ -141,15 +147,16 @@ def _unreachable(row: Entry, today: date) -> Iterator[Problem]:
         yield row.problem("fact", message)
 
 
-def _touching_nothing(row: Entry, words: Vocabulary) -> Iterator[Problem]:
-    """Find rows about whose objects are touched, where the action touches no such object."""
-    pattern = pattern_of(row.text("fact"))
-    if pattern.kinds != {"on"}:
-        return
-    values = frozenset[str]().union(*map(touched, words.actions(row.text("action"))))
-    if not any(pattern.verdict(Fact("on", value), Fill()) for value in values):
-        action, expected = row.text("action"), "|".join(sorted(values))
-        yield row.problem("fact", f'no request of "{action}" is that; it is on:{expected}')
+def _elsewhere(row: Entry, words: Vocabulary) -> Iterator[Problem]:
+    """Find rows about targets none of which its actions have, such as a list of a create."""
+    actions, pattern = words.actions(row.text("action")), pattern_of(row.text("fact"))
+    possible = {on for action in actions for on in catalogue().targets[action] if on in TARGETS}
+    named = [each for each in pattern.alternatives if each.kind == "on"]
+    if named and not pattern.negated and all(each.text in TARGETS - possible for each in named):
+        message = f'no request of "{row.text("action")}" yields on:{named[0].text}'
+        expected = listed([f"on:{on}" for on in sorted(possible)])
+        column = row["fact"].column + named[0].offset
+        yield row.line.problem(column, len(named[0].text), f"{message}; expected {expected}")
 
 
 def _named_by_the_caller(row: Entry, words: Vocabulary) -> Iterator[Problem]:

@@ -132,8 +132,8 @@ class _Reading:
     problems: list[Problem] = field(default_factory=list)
     packs: dict[str, bool] = field(default_factory=dict)
     """The packs that exist, and whether each is loaded."""
-    excused: set[str] = field(default_factory=set)
-    """Packs that could not be read, or whose name was misspelt: told once is enough."""
+    unread: bool = False  # whether a file could not be: what it would have said is not missed
+    excused: set[str] = field(default_factory=set)  # packs unread or misspelt: told once is enough
     guarded: bool = False
     """Whether nobody else may be able to change the files."""
     thorough: bool = False
@@ -148,6 +148,7 @@ class _Reading:
         listing = self._read("bundle.toml", self.root / "bundle.toml")
         wanted, problems = read_packs(listing) if listing else ((), ())
         self.problems += problems
+        self.unread |= bool(problems) and not wanted
         if model := self._read("model.conf", self.root / "model.conf"):
             self.folder = _models.folder_of(model) if is_other(model) else None
             self.problems += self.folder.problems if self.folder else read_model(model)
@@ -224,7 +225,7 @@ class _Reading:
         subjects = {entry.text("subject") for entry in entries if entry.type == "p"}
         members = {entry.text("member") for entry in given}
         holders = subjects | members | self._fragments() | self.excused
-        lost = any(file.problems and not file.entries for file in self.files)
+        lost = self.unread or any(file.problems and not file.entries for file in self.files)
         found = [] if lost else links.missing_roles(given, holders, self.packs)
         found += links.cycle_problems(
             "role", [(e.text("member"), e.text("role"), e) for e in given]
@@ -254,6 +255,7 @@ class _Reading:
             guarded = self.guarded and not path.is_relative_to(shipped("policies"))
             source = read_source(name, path, guarded=guarded)
         except PolicyError as error:
+            self.unread = True
             hint = _HINTS.get(name, "")
             self.problems += [
                 problem if problem.suggestion else replace(problem, suggestion=hint)

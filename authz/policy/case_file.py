@@ -263,6 +263,9 @@ def _told(block: _Block, error: ErrorDetails) -> Problem:
         expected = listed(choices)
         message = f'{path} is "{value}"; expected {expected}'
         return block.problem(key, message, nearest(str(value), choices))
+    if error["type"] in _FORMS:
+        message = f"{path} is {_quoted(value)}; expected {_FORMS[error['type']]}"
+        return block.problem(key, message, _EXAMPLES.get(path, ""))
     wrong = error["msg"][0].lower() + error["msg"][1:]
     return block.problem(key, f"{path} is {_quoted(value)}: {wrong}")
 
@@ -274,7 +277,14 @@ def _choices(annotation: object) -> tuple[str, ...]:
     return texts or tuple(text for each in found for text in _choices(each))
 
 
+_FORMS = {"list_type": "a list", "dict_type": "a table", "string_type": "a text"}
+"""What is wanted, in words of TOML."""
+
 _EXAMPLES = {
+    "because": 'because = ["no-privileged"]',
+    "groups": 'groups = ["group:os/dev"]',
+    "headers": 'headers = { "Content-Type" = "application/json" }',
+    "roles": 'roles = ["role:dev"]',
     "name": 'name = "ordinary containers run"',
     "request": 'request = "GET /v1.47/containers/json"',
     "expect": 'expect = "deny"',

@@ -20,6 +20,7 @@ _VALUE = re.compile(rf"{_NUMBER}[kmgt]?", re.ASCII)
 _RANGE = re.compile(rf"({_NUMBER}[kmgt]?)-({_NUMBER}[kmgt]?)", re.ASCII)
 _LIMIT = re.compile(rf"(<=|>=|<|>)({_NUMBER}[kmgt]?)", re.ASCII)
 _PORT = re.compile(r"(\d{1,5})/([a-z]+)", re.ASCII)
+_BYTES = re.compile("i?b$")
 _LAST_PORT = 65535
 _PROTOCOLS = ("tcp", "udp", "sctp", "*")
 
@@ -93,7 +94,11 @@ def read_interval(text: str, *, units: bool) -> Interval:
         return _range(found[1], found[2])
     if _VALUE.fullmatch(text):
         return Interval(_scaled(text), _scaled(text))
-    raise NumberError(f"'{text}' is not a number, a range such as 1-1023 or a limit such as >4")
+    message = f"'{text}' is not a number, a range such as 1-1023 or a limit such as >4"
+    plain = _BYTES.sub("", text.lower())
+    if units and plain != text and (_LIMIT.fullmatch(plain) or _VALUE.fullmatch(plain)):
+        raise NumberError(message, plain)
+    raise NumberError(message)
 
 
 def read_ports(text: str) -> PortRange:
@@ -105,7 +110,11 @@ def read_ports(text: str) -> PortRange:
         raise NumberError(f"'{protocol}' is not a protocol; expected tcp, udp, sctp or *")
     if numbers == "*":
         return PortRange(ANY, protocol)
-    ports = read_interval(numbers, units=False)
+    try:
+        ports = read_interval(numbers, units=False)
+    except NumberError as error:
+        fixed = f"{error.suggestion}/{protocol}" if error.suggestion else ""
+        raise NumberError(error.message, fixed) from None
     if max(end for end in (ports.low, ports.high) if end.is_finite()) > _LAST_PORT:
         raise NumberError(f"'{numbers}' is above the last port, {_LAST_PORT}")
     return PortRange(ports, protocol)

@@ -15,6 +15,7 @@ from sys import intern
 from typing import NamedTuple
 
 from authz.errors import Location, Problem
+from authz.policy.decision import Word
 from authz.policy.note import NOTHING, Note, read_note
 from authz.policy.source import MAX_PROBLEMS, Line, Source, split
 from authz.policy.spelling import listed, nearest
@@ -249,7 +250,10 @@ def _miscounted(line: Line, kind: str, fields: list[Cell]) -> Problem:
     message = f"the row has {columns}; expected {len(names)}: {', '.join(names)}"
     if len(fields) > len(names):
         first = fields[len(names)]
-        return line.problem(first.column, len(first.text), message, "take the rest away")
+        hint = "take the rest away"
+        if kind == "p" and fields[-1].text in tuple(Word):
+            hint = "write alternatives of a fact with |: a comma ends a column"
+        return line.problem(first.column, len(first.text), message, hint)
     return _whole(line, message, _completed(kind, [cell.text for cell in fields]))
 
 

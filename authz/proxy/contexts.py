@@ -76,6 +76,8 @@ def client_context(files: ClientFiles) -> ssl.SSLContext:
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
         context.load_cert_chain(certificate, key, password=_no_password)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{certificate}, {key}: one of them does not exist") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"{certificate}, {key}: no certificate with its key: {error}"
@@ -85,6 +87,8 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
 def _trust(context: ssl.SSLContext, path: Path) -> None:
     try:
         context.load_verify_locations(path)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: the file does not exist") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path}: cannot be used: {error}") from None
 

@@ -269,7 +269,8 @@ def _socket(each: Listen, opening: ExitStack) -> socket.socket:
     try:
         sock = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        raise ConfigurationError(f"{each.address}: cannot listen: {error}") from None
+        why = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
+        raise ConfigurationError(f"{each.address}: cannot listen: {why}") from None
     opening.callback(sock.close)
     return sock
 

@@ -123,8 +123,15 @@ class Admin(Section):
 class SocketFile(Section):
     """Who may connect to a unix socket: its mode, and the group that it belongs to."""
 
-    mode: str = Field(default="0600", pattern=r"^0[0-7]{3}$")
+    mode: str = "0600"
     group: str = ""
+
+    @field_validator("mode")
+    @classmethod
+    def _is_a_mode(cls, value: str) -> str:
+        if not re.fullmatch(r"0[0-7]{3}", value):
+            raise ValueError(f"is {value!r}; expected four octal digits such as 0660")
+        return value
 
 
 class Tls(Section):
@@ -153,7 +160,7 @@ class Listen(Section):
     @field_validator("address")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        return value if TCP.fullmatch(value) else _unix_address(value)
+        return value if TCP.fullmatch(value) else _unix_address(value, " or tcp://host:port")
 
     @model_validator(mode="after")
     def _can_be_proved(self) -> Self:
@@ -255,9 +262,9 @@ class Settings(Section):
         return self
 
 
-def _unix_address(value: str) -> str:
+def _unix_address(value: str, other: str = "") -> str:
     if not value.startswith("unix:///") or value.endswith("/"):
-        raise ValueError(f"is {value!r}; expected unix:///path/to.sock")
+        raise ValueError(f"is {value!r}; expected unix:///path/to.sock{other}")
     return value
 
 

@@ -91,7 +91,9 @@ def _headers(case: Case) -> tuple[tuple[str, str], ...]:
 def _complaint(case: Case, result: Rehearsal) -> str:
     verdict = result.verdict
     if verdict.effect is not case.expect:
-        why = f": {verdict.message}" if verdict.message else ""
+        said = verdict.message.rpartition("; request ")[0]  # of which there is no record
+        why = f": {said}" if said else ""
+        why += f"; nothing is given of {result.missing}" if result.unanswered else ""
         return f"expected {case.expect.value}, got {verdict.effect.value}{why}"
     if case.because is not None and case.because != result.because:
         return f"expected because = {_ids(case.because)}, got {_ids(result.because)}"

@@ -17,16 +17,29 @@ from authz.audit.record import AuditRecord, Mode
 from authz.audit.redaction import Redaction
 from authz.audit.ulid import Ulids
 from authz.errors import ConfigurationError, RefusedError
+from authz.facts.catalogue import UNKNOWN
+from authz.facts.facts import Facts
 from authz.facts.labels import OWNER, TENANT
 from authz.facts.objects import SPECIFIED
 from authz.facts.questions import MISSING, Answer, Answers, Question, Topic
 from authz.identity.identity import Identity
-from authz.policy.decision import Effect
+from authz.policy.decision import Decision, Effect
 from authz.policy.snapshot import Snapshot
+from authz.policy.spelling import listed
+from authz.policy.subject import CALLERS, fault_of
 from authz.wire.raw import RawRequest
 
 SHORTHANDS = frozenset({"owner", "tenant", "missing", "container", "user", "service"})
 """Keys of a given table that are not members of the daemon's inspect document."""
+
+_OF_TOPIC: Mapping[Topic, tuple[str, ...]] = {
+    Topic.EXEC: ("missing", "container", "user"),
+    Topic.IMAGE: ("missing", "owner", "tenant", "user"),
+    Topic.TASK: ("missing", "service"),
+    Topic.PATH: ("missing", "path"),
+}
+"""Which of them a topic has; all others are owned. Members of the daemon begin with a capital."""
+_OWNED = ("missing", "owner", "tenant")
 
 ORDINARY = {"IpcMode": "private"}
 """What a daemon stores where nothing was asked for; empty would mean an engine of long ago."""
@@ -38,6 +51,13 @@ class Rehearsal:
 
     verdict: gate.Verdict
     record: AuditRecord
+    unanswered: tuple[Question, ...] = ()
+    """What nobody told of, where a fact fails because of that."""
+
+    @property
+    def missing(self) -> str:
+        """Name what nobody told of, for a person."""
+        return ", ".join(f"{topic.value} {key}".rstrip() for topic, key in self.unanswered)
 
     @property
     def operation(self) -> str:
@@ -78,17 +98,29 @@ def rehearse(
     """
     began, started = now or datetime.now(UTC), perf_counter_ns()
     course = gate.Course(_IDS.next(), raw, began, Mode.ENFORCE, snapshot.digest, identity)
+    unanswered: tuple[Question, ...] = ()
     try:
         prepared = gate.prepare(raw, identity, snapshot)
         course.request = prepared.request
         course.facts = gate.describe(prepared, answers or {})
         course.context = gate.context(prepared, course.facts, began)
         course.decision = gate.judge(identity, course.facts, course.context, snapshot)
+        unanswered = _unanswered(prepared, answers or {}, course.decision)
     except RefusedError as error:
-        course.refusal = error
+        course.refusal = error.bare()
     verdict = course.verdict()
     took = (perf_counter_ns() - started) // 1000
-    return Rehearsal(verdict, course.record(verdict, took, Redaction()))
+    return Rehearsal(verdict, course.record(verdict, took, Redaction()), unanswered)
+
+
+def _unanswered(
+    prepared: gate.Prepared, answers: Answers, decision: Decision
+) -> tuple[Question, ...]:
+    """Return what a door would look up first; nothing where it is not for that that facts fail."""
+    if all(each.allowed or each.fact.value != UNKNOWN for each in decision.outcomes):
+        return ()
+    found = gate.survey(prepared, answers)
+    return () if isinstance(found, Facts) else found
 
 
 def answers_from(given: Mapping[str, Any]) -> Answers:
@@ -111,6 +143,7 @@ def answers_from(given: Mapping[str, Any]) -> Answers:
         for key, document in table.items():
             if not isinstance(document, dict):
                 raise ConfigurationError(f"given.{name}.{key} is {document!r}; expected a table")
+            _check_shorthands(topic, f"given.{name}.{key}", document)
             answers[Question(topic, key)] = _document(topic, key, document)
     return answers
 
@@ -121,6 +154,20 @@ def _topic(name: str) -> Topic:
     except ValueError:
         expected = ", ".join(topic.value for topic in Topic)
         raise ConfigurationError(f"given.{name} is not known; expected one of {expected}") from None
+
+
+def _check_shorthands(topic: Topic, where: str, table: Mapping[str, Any]) -> None:
+    """Refuse what would be without effect. Raises ConfigurationError."""
+    known = _OF_TOPIC.get(topic, _OWNED)
+    wrong = next((each for each in table if each[:1].islower() and each not in known), None)
+    if wrong is not None:
+        raise ConfigurationError(
+            f"{where}.{wrong} is not known; expected {listed(known)}, "
+            "or a member of what the daemon shows, such as Labels"
+        )
+    fault = fault_of(str(table["owner"]), CALLERS) if "owner" in table else None
+    if fault:
+        raise ConfigurationError(f"{where}.owner: {fault[0]}")
 
 
 def _document(topic: Topic, key: str, table: Mapping[str, Any]) -> Answer:

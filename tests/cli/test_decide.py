@@ -110,6 +110,16 @@ def test_given_answers_stand_in_for_look_ups(policy, tmp_path):
     assert known.exit_code == 0, known.output
 
 
+@pytest.mark.parametrize("options", [(), ("--explain",)])
+def test_what_was_not_given_is_told(policy, options):
+    """And no row is proposed for it: it is not what the request will be."""
+    request = ("POST", "/v1.47/exec/e1/start", "--body", "-")
+    result = decide("--policy", policy, "--as", "user:alice", *request, *options, stdin="{}")
+    assert result.exit_code == 3
+    assert "unknown stands for what nothing was given of: exec e1. A file" in result.output
+    assert "smallest row" not in result.output
+
+
 def test_the_door_is_recorded(policy):
     """``--door proxy`` judges as the proxy would."""
     result = decide("--policy", policy, "--door", "proxy", "GET", "/_ping", "--json")

@@ -53,9 +53,10 @@ def test_a_person_reads_who_forbids(policy, tmp_path):
 
 
 def test_without_a_policy_the_record_is_shown(policy, tmp_path):
-    """And how to see more."""
+    """What failed first, and how to see more."""
     result = explain(policy, tmp_path, Binds=["/srv:/srv"])
     assert result.exit_code == 0
+    assert result.output.splitlines()[2].split() == ["bind:/srv", "no", "row", "allows", "it"]
     assert "image:docker.io/library/nginx  allowed by create (policy.csv:2)  new ones" in (
         result.output
     )

@@ -83,11 +83,13 @@ def test_no_other_module_is_a_command():
 
 
 def test_an_unknown_command_is_a_wrong_call():
-    """Told with the name, exit status 2."""
-    result = CliRunner().invoke(main, ["destroy"])
+    """Told with the name, and what was probably meant; exit status 2."""
+    result = CliRunner().invoke(main, ["vanish"])
+    near = CliRunner().invoke(main, ["chekc", "policy"])
 
-    assert result.exit_code == 2
-    assert "No such command 'destroy'" in result.output
+    assert result.exit_code == near.exit_code == 2
+    assert "Error: there is no command 'vanish'\n" in result.output
+    assert "there is no command 'chekc'; did you mean 'check'?" in near.output
 
 
 def test_the_version_is_told():

@@ -49,10 +49,12 @@ def test_settings_that_do_not_tell_are_a_wrong_call(tmp_path, capsys, text, said
         ((404, b'{"message":"there is no grant"}'), "dockgate: there is no grant\n"),
         (
             (422, b'{"message":"x","problems":[{"message":"odd","suggestion":"even"}]}'),
-            "odd\n  try: even\ndockgate: x\n",
+            "odd\n  try: even\ndockgate: nothing was changed\n",
         ),
-        ((422, b'{"message":"x","problems":[{"message":"odd"}]}'), "odd\ndockgate: x\n"),
-        ((422, b'{"message":"x","problems":[{"message":"x"}]}'), "dockgate: x\n"),
+        (
+            (422, b'{"message":"x","problems":[{"message":"odd"}]}'),
+            "odd\ndockgate: nothing was changed\n",
+        ),
     ],
 )
 def test_what_the_service_says_no_to_is_told(tmp_path, capsys, answer, said):

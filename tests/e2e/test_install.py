@@ -52,6 +52,7 @@ def test_a_plugin_is_switched_on_and_off(daemons):
         allowed = daemon.docker("create", "--privileged", "busybox", check=False)
 
     assert installed.returncode == again.returncode == gone.returncode == 0, installed.stderr
+    assert "the daemon asks dockgate, which allows and denies" in installed.stdout
     assert asked == ["dockgate"]
     assert "dockgate: denied: " in denied.stderr
     assert "is as it should be" in again.stdout

@@ -221,8 +221,9 @@ def test_what_it_says_to_type_works(trial: Trial, daemons: Daemons) -> None:
     path = daemon.engine.path
     daemon.start()
     said = trial.start(path=path, env={"DOCKGATE_DAEMON": f"unix://{daemon.socket}"})
-    try_allowed, try_denied, folder, spec, hup, run, run_privileged, *rest = commands(said)
-    off, remove, stop, check, reload = rest
+    try_allowed, try_denied, folder, link, hup, run, run_privileged, *rest = commands(said)
+    off, remove, stop, explain, check, reload = rest
+    assert link.endswith(" /run/docker/plugins/")  # where an installed gate is found as well
 
     def here(line: str) -> int:
         return subprocess.run(["bash", "-c", line], env={"PATH": path}, check=False).returncode
@@ -237,10 +238,12 @@ def test_what_it_says_to_type_works(trial: Trial, daemons: Daemons) -> None:
         return wait_for(lambda: reloads(daemon) > before, 10)
 
     assert (here(try_allowed), here(try_denied)) == (0, DENIED)
-    assert (there(folder).returncode, there(spec).returncode) == (0, 0)
+    assert (there(folder).returncode, there(link).returncode) == (0, 0)
     assert switch(hup, ["dockgate"])
     assert there(run).stdout == "hello\n"
-    assert "dockgate: denied: privileged:true" in there(run_privileged).stderr
+    refused = there(run_privileged).stderr
+    assert "dockgate: denied: privileged:true" in refused
+    assert here(explain.replace(" ID ", f" {refused.split('request ')[1][:26]} ")) == 0
     assert (here(check), here(reload)) == (0, 0)
     assert switch(off, [])
     assert (there(remove).returncode, here(stop)) == (0, 0)

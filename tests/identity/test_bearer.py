@@ -6,6 +6,7 @@ import hmac
 import json
 from dataclasses import replace
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -95,23 +96,24 @@ BROKEN = {
     "no type": (forged({"alg": "ES256", "kid": "ec"}, CLAIMS), "type is not JWT"),
     "no key": (forged({"alg": "ES256", "typ": "JWT"}, CLAIMS), "names no key"),
     "an unknown key": (a_token(header={"kid": "gone"}), "key is not known"),
-    "another key": (
-        a_token(ec.generate_private_key(ec.SECP256R1())),
-        "signature is not of its key",
-    ),
-    "a broken signature": (a_token()[:-8] + "AAAAAAAA", "signature is not of its key"),
+    "another key": (a_token(ec.generate_private_key(ec.SECP256R1())), "signature is not"),
+    "a broken signature": (a_token()[:-8] + "AAAAAAAA", "signature is not"),
     "critical members": (a_token(header={"crit": ["x"], "x": 1}), "has crit"),
     "its own key": (a_token(header={"jwk": {}}), "has jwk"),
     "a place of keys": (a_token(header={"jku": "https://x"}), "has jku"),
     "a chain": (a_token(header={"x5c": []}), "has x5c"),
     "a place of a chain": (a_token(header={"x5u": "https://x"}), "has x5u"),
-    "another issuer": (a_token(iss="https://other"), "its iss is another one"),
-    "another audience": (a_token(aud="other"), "its aud is not ours"),
-    "no issuer": (a_token(iss=None), "it lacks one of exp, iat"),
-    "no audience": (a_token(aud=None), "it lacks one of exp, iat"),
-    "no subject": (a_token(sub=None), "it lacks one of exp, iat"),
-    "no expiry": (a_token(exp=None), "it lacks one of exp, iat"),
-    "no issue time": (a_token(iat=None), "it lacks one of exp, iat"),
+    "claims that are a list": (
+        jwt.api_jws.encode(b"[]", EC, "ES256", headers={"kid": "ec"}),
+        "the token cannot be read",
+    ),
+    "another issuer": (a_token(iss="https://other"), "iss is another one; expected 'https:"),
+    "another audience": (a_token(aud="other"), "aud is another one; expected 'dockgate'"),
+    "no issuer": (a_token(iss=None), "has no iss"),
+    "no audience": (a_token(aud=None), "has no aud"),
+    "no subject": (a_token(sub=None), "has no sub"),
+    "no expiry": (a_token(exp=None), "has no exp"),
+    "no issue time": (a_token(iat=None), "has no iat"),
     "expired": (a_token(iat=NOW - 900, exp=NOW - 31), "expired"),
     "not yet issued": (a_token(iat=NOW + 60, exp=NOW + 90), "not valid yet"),
     "not yet valid": (a_token(nbf=NOW + 60), "not valid yet"),
@@ -119,12 +121,12 @@ BROKEN = {
     "expired before it was issued": (a_token(exp=NOW - 1), "more than 3600"),
     "a time that is text": (a_token(nbf="now"), "time that is no number"),
     "a time without end": (a_token(exp=10**400), "time that is no number"),
-    "a role for a name": (a_token(sub="role:admin"), "sub has a name"),
-    "a user for a name": (a_token(sub="USER:root"), "sub has a name"),
-    "a name with a comma": (a_token(sub="a,b"), "sub has a name"),
-    "a role among groups": (a_token(groups=["ok", "role:admin"]), "groups has a name"),
+    "a role for a name": (a_token(sub="role:admin"), "sub is or has no plain"),
+    "a user for a name": (a_token(sub="USER:root"), "sub is or has no plain"),
+    "a name with a comma": (a_token(sub="a,b"), "sub is or has no plain"),
+    "a role among groups": (a_token(groups=["ok", "role:admin"]), "groups is or has no plain"),
     "groups that are text": (a_token(groups="ops"), "groups is no list"),
-    "groups that are numbers": (a_token(groups=[1]), "groups has a name"),
+    "groups that are numbers": (a_token(groups=[1]), "groups is or has no plain"),
     "too many groups": (a_token(groups=["a"] * 257), "groups is no list"),
     "a tenant that is no name": (a_token(tenant="*"), "tenant is no name"),
     "bound to a key": (a_token(cnf={"jkt": "x"}), "not known here"),

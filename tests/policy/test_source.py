@@ -40,7 +40,7 @@ def test_a_missing_file_is_a_problem(tmp_path: Path):
 
 def test_a_folder_is_not_a_file(tmp_path: Path):
     """A folder in the place of a file is told, not raised."""
-    with pytest.raises(PolicyError, match="1 problems") as caught:
+    with pytest.raises(PolicyError, match="1 problem, at") as caught:
         read_source("policy.csv", tmp_path)
 
     assert caught.value.problems[0].message == "the file cannot be read: Is a directory"

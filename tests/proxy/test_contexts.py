@@ -86,8 +86,10 @@ def test_files_that_do_not_fit_are_named(files):
     """At the start."""
     with pytest.raises(ConfigurationError, match=r"ca\.pem"):
         server_context(ServerFiles(files / "ca.pem", files / "key.pem"))
-    with pytest.raises(ConfigurationError, match="absent"):
+    with pytest.raises(ConfigurationError, match=r"absent: the file does not exist$"):
         client_context(ClientFiles(files / "absent"))
+    with pytest.raises(ConfigurationError, match=r"absent: one of them does not exist$"):
+        server_context(ServerFiles(files / "cert.pem", files / "absent"))
 
 
 def a_list(folder, authority, *serials: int, age: int = 0):

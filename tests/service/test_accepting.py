@@ -1,10 +1,14 @@
 """What a policy has to pass before it comes in force."""
 
+import gc
+import weakref
+
 import pytest
 from structlog.testing import capture_logs
 
 from authz.errors import PolicyError
 from authz.policy.bundle import load_bundle
+from authz.policy.current import CurrentPolicy
 from authz.policy.snapshot import compile_snapshot
 from authz.service.accepting import accept
 from tests.policies import a_bundle
@@ -38,3 +42,18 @@ def test_a_test_that_fails_keeps_it_out(tmp_path):
     """Whatever else there is to say."""
     with pytest.raises(PolicyError):
         accepted(tmp_path, tests=CASE, **files_of({**OWN, "rows": OPEN}))
+
+
+def test_a_policy_whose_tests_refuse_something_is_let_go_of(tmp_path):
+    """What was refused keeps no policy: nobody collects a cycle of a load."""
+    refused = CASE.replace("_ping", "nothing").replace("allow", "refuse")
+    root = a_bundle(tmp_path, files={"tests.toml": refused})
+    policy = CurrentPolicy(str(root), accept)
+    engine = weakref.ref(policy.snapshot.engine)
+    gc.disable()
+    try:
+        policy.reload()
+        policy._retiring.join(10)
+        assert engine() is None
+    finally:
+        gc.enable()

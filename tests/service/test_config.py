@@ -243,6 +243,14 @@ def test_a_wrong_variable_is_named(tmp_path, environ, message):
         ),
         ("pass_key = [1]\n[plugin]\n", r"pass_key is \[1\]; expected a path, as text"),
         ("host_root = 1\n[plugin]\n", "host_root is 1; expected a path, as text"),
+        (
+            '[[proxy.listen]]\naddress = "0.0.0.0:1"\nidentity = ["peer"]\n',
+            r"address is '0\.0\.0\.0:1'; expected unix:///path/to\.sock or tcp://host:port",
+        ),
+        (
+            '[[proxy.listen]]\naddress = "unix:///a"\nsocket = {mode = "660"}\n',
+            r"socket\.mode is '660'; expected four octal digits such as 0660",
+        ),
         ("[plugin.socket]\n", r"plugin.socket is \{\}; expected a path, as text"),
         ('plugin = "/a.sock"\n', "plugin is '/a.sock'; expected a table"),
         ("[[plugin]]\n", r"plugin is \[\{\}\]; expected a table"),

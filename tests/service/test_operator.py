@@ -136,7 +136,7 @@ async def test_a_policy_that_did_not_load_degrades(site, tmp_path):
     answer = await one.operator.ready()
 
     assert (answer.status, answer.document["status"]) == (200, "degraded")
-    assert "the first at" in answer.document["warnings"][0]
+    assert "1 problem, at" in answer.document["warnings"][0]
 
 
 async def test_shadow_mode_is_said(site):

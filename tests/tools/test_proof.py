@@ -40,6 +40,20 @@ def test_every_test_that_fails_is_told(tmp_path: Path):
     ]
 
 
+def test_a_test_that_tells_too_little_is_told_so(tmp_path: Path):
+    """The message has no id, of which there would be no record."""
+    case = PING.format(name="stop", expect="allow").replace("GET /_ping", "POST /containers/w/stop")
+    snapshot = compile_snapshot(load_bundle(a_bundle(tmp_path, files={CASES: case})))
+
+    with pytest.raises(PolicyError) as caught:
+        prove(snapshot)
+
+    assert caught.value.problems[0].message.endswith(
+        "expected allow, got deny: dockgate: denied: on:unknown for user:anonymous: "
+        "no row allows it; nothing is given of container w"
+    )
+
+
 def test_a_policy_that_fails_its_tests_does_not_come_in_force(tmp_path: Path):
     """The one before stays."""
     policy = CurrentPolicy(str(_site(tmp_path, "allow")), prove)

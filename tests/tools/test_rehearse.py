@@ -126,6 +126,18 @@ def test_short_forms_are_spelt_out(given, topic, key, expected):
     assert answers_from(given)[Question(topic, key)] == expected
 
 
+def test_what_nobody_told_of_is_named_where_a_fact_fails_for_it(snapshot):
+    """Not where it fails for something else, or where nothing fails."""
+    unknown = execute(snapshot, b'{"Cmd":["sh"]}', {})
+    owned = {"container": {"web": {"owner": "user:alice"}}}
+    fine = execute(snapshot, b'{"Cmd":["sh"]}', owned)
+    denied = execute(snapshot, b'{"Cmd":["sh"],"Privileged":true}', owned)
+
+    assert unknown.unanswered[0] == Question(Topic.CONTAINER, "web")
+    assert unknown.missing.startswith("container web")
+    assert (fine.unanswered, denied.unanswered) == ((), ())
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -138,6 +150,13 @@ def test_short_forms_are_spelt_out(given, topic, key, expected):
         ({"exec": {"e": {"ProcessConfig": 1}}}, "ProcessConfig is 1; expected a table"),
         ({"image": {"nginx": {"Config": True}}}, "Config is True; expected a table"),
         ({"volume": {"data": {"Labels": 1}}}, "Labels is 1; expected a table"),
+        (
+            {"container": {"web": {"onwer": "user:a"}}},
+            r"given\.container\.web\.onwer is not known; expected missing, owner or tenant, or a",
+        ),
+        ({"exec": {"e": {"owner": "user:a"}}}, r"e\.owner .*; expected missing, container or user"),
+        ({"task": {"n": {"owner": "user:a"}}}, r"n\.owner is not .* expected missing or service,"),
+        ({"container": {"web": {"owner": "al"}}}, r'web\.owner: "al" has no known type; expected'),
     ],
 )
 def test_other_tables_are_told(given, message):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from authz.docker.routes import Operation, load_operations
-from authz.facts.catalogue import TARGETED, UNKNOWN, catalogue, touched
+from authz.facts.catalogue import TARGETED, UNKNOWN, catalogue
 from authz.policy.explain import printable
 from authz.policy.subject import TYPES, type_of
 from authz.tools.drafts.folder import Folder
@@ -171,7 +171,7 @@ def _facts(action: str, operations: list[Operation], word: str) -> Iterator[str]
         yield f"on:{WHOSE}"
         return
     yield EVERYTHING
-    if UNKNOWN in touched(action):
+    if UNKNOWN in catalogue().targets[action]:
         yield f"on:{UNKNOWN}"
     opaque = sorted({each.opaque for each in operations if each.opaque})
     if opaque:
