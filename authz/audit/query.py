@@ -39,7 +39,7 @@ class Query:
 
     def matches(self, record: Mapping[str, Any]) -> bool:
         """Say whether a record is one of those."""
-        identity, request = _table(record, "identity"), _table(record, "request")
+        identity, request = table(record, "identity"), table(record, "request")
         return (
             _fits(self.id, record.get("id"))
             and _fits(self.subject, identity.get("subject", record.get("subject")))
@@ -80,7 +80,8 @@ def facts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of a record; nothing where it is no table."""
     found = record.get(name)
     return found if isinstance(found, dict) else {}
 
@@ -91,7 +92,7 @@ def _fits(pattern: str, value: object) -> bool:
 
 def _objects(record: Mapping[str, Any]) -> list[str]:
     """Return what names an object: path, ``name``, values of facts, ids of outcome and grant."""
-    path, _, query = str(_table(record, "request").get("target", "")).partition("?")
+    path, _, query = str(table(record, "request").get("target", "")).partition("?")
     found = [unquote(part) for part in path.split("/")]
     found += [
         unquote(pair.removeprefix("name=")) for pair in query.split("&") if pair.startswith("name=")
