@@ -81,7 +81,7 @@ def facts(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def table(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a part of a record; nothing where it is no table."""
+    """Return a table of a record; an empty one where it is none."""
     found = record.get(name)
     return found if isinstance(found, dict) else {}
 

@@ -61,14 +61,12 @@ def asked(where: str, method: str, target: str, body: object = None) -> dict[str
     document = answer.document()
     if answer.status in {200, 201}:
         return document
-    _tell(document, answer.message)
+    _tell(document)
     return fail(answer.message or f"the service answers with status {answer.status}", FAILED)
 
 
-def _tell(document: dict[str, Any], message: str) -> None:
-    """Print every problem; of the only one the message says as much."""
+def _tell(document: dict[str, Any]) -> None:
     for problem in document.get("problems") or ():
-        if problem.get("message") != message:
-            click.echo(f"{problem.get('message')}", err=True)
+        click.echo(f"{problem.get('message')}", err=True)
         if problem.get("suggestion"):
             click.echo(f"  try: {problem['suggestion']}", err=True)
