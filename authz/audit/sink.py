@@ -95,6 +95,8 @@ class Sink:
         self.path = Path(path)
         found = Resumed(Link(), 1)
         if str(path) == STANDARD_OUTPUT:
+            if sys.stdout is None:
+                raise ConfigurationError("audit -: standard output is closed; expected a reader")
             self._output = sys.stdout.fileno()
         else:
             self._file, found = self._opened()

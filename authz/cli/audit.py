@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from authz.audit.chain import Kind
+from authz.audit.chain import Kind, is_link
 from authz.audit.checkpoint import load_verifier
 from authz.audit.query import Query, facts, moment, table
 from authz.audit.reader import Entry, read, whole
@@ -86,7 +87,7 @@ def check(
     try:
         demands = Demands(
             keys=tuple(load_verifier(key) for key in keys),
-            elsewhere=list(read(checkpoints)) if checkpoints else (),
+            elsewhere=_copies(checkpoints) if checkpoints else (),
             part=part,
         )
         report = verify(whole(files), demands)
@@ -97,6 +98,14 @@ def check(
     else:
         _print(report, signed=bool(keys), kept=checkpoints is not None)
     raise SystemExit(BROKEN if report.problems else 0)
+
+
+def _copies(checkpoints: Path) -> list[Entry]:
+    """Return checkpoints that were kept elsewhere. Raises ConfigurationError where none is."""
+    entries = list(read(checkpoints))
+    if not any(is_link(entry.record) for entry in entries):
+        raise ConfigurationError(f"{checkpoints}: has no checkpoint; expected at least one")
+    return entries
 
 
 QUERY = """Search the audit log; texts may hold * and ?.
@@ -158,7 +167,7 @@ def search(
 @command.command("tail", help="Print the last records, and with -f those that come.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("-f", "--follow", is_flag=True, help="Wait for more, also over rotations.")
-@click.option("-n", "count", type=click.IntRange(min=0), default=LAST, show_default=True)
+@click.option("-n", "count", type=click.IntRange(0, sys.maxsize), default=LAST, show_default=True)
 @click.option("--all", "every", is_flag=True, help="Also lines that are no decisions.")
 @JSON
 def tail(file: Path, count: int, *, follow: bool, every: bool, as_json: bool) -> None:

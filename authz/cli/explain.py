@@ -30,6 +30,9 @@ said; the record of a decision has all of it."""
 RECORDED, WRITTEN = 1, 2
 """How many words name a request: its id, or its method and target."""
 
+OF_FACT = ("verdict", "row", "at")
+"""What a record says of a fact, beside the fact itself."""
+
 OF_WRITTEN = {
     "subject": "--as",
     "groups": "--group",
@@ -109,7 +112,16 @@ def _found(request_id: str, audit: Path) -> Recorded:
         fail(str(error), USAGE)
     if recorded is None:
         fail(f"{audit}: there is no decision {request_id!r}; expected the id of a request", USAGE)
+    if not _is_whole(recorded):
+        fail(f"{audit}: the record of {request_id!r} has not all members of a decision", USAGE)
     return recorded
+
+
+def _is_whole(recorded: Recorded) -> bool:
+    """Say whether a record has what is printed of one, beside what is judged again."""
+    document = recorded.document
+    parts = [(document, ("door", "mode")), *((each, OF_FACT) for each in document["facts"])]
+    return all(name in part for part, names in parts for name in names)
 
 
 def _echo(explanation: Explanation, snapshot: Snapshot | None) -> None:

@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
             # What is left in the buffer would fail once more at the end of the process.
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             where = repr(error.filename) if error.filename else "the output"
-            click.echo(f"dockgate: {where}: {error.strerror}", err=True)
+            click.echo(f"dockgate: {where}: {error.strerror or error}", err=True)
             sys.exit(1)
 
     def make_context(self, *arguments: Any, **more: Any) -> click.Context:  # noqa: ANN401

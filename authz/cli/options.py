@@ -60,10 +60,18 @@ def caller(subject: str, groups: tuple[str, ...], tenant: str) -> Identity:
     _check("--as", subject, CALLERS)
     for group in groups:
         _check("--group", group, ("group",))
+    _check_printable("--tenant", tenant)
     return Identity(subject, groups, tenant, Proof.ASSUMED)
 
 
+def _check_printable(option: str, name: str) -> None:
+    """Refuse what no proof can say: control characters, and bytes that are no text."""
+    if not name.isprintable():
+        raise click.UsageError(f"{option} is {name!r}; expected printable characters")
+
+
 def _check(option: str, subject: str, types: tuple[str, ...]) -> None:
+    _check_printable(option, subject)
     if fault := fault_of(subject, types):
         message, instead = fault
         raise click.UsageError(f"{option}: {message}" + (f"; try {instead}" if instead else ""))

@@ -26,10 +26,22 @@ policy cannot be used, 1 when it fails."""
 FAILED = 1
 """Exit status of a service that could not go on."""
 
+STANDARD_ERROR = 2
+"""The last descriptor that a program expects to be somebody else's."""
+
 LAST_MOMENT = 5
 """Seconds from the last answer to the end of the process; then the kernel ends it."""
 
 log = structlog.get_logger(__name__)
+
+
+def _occupy() -> None:
+    """Put nothing where a standard stream is closed: no file of ours may get its number."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STANDARD_ERROR:
+        pass
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(STANDARD_ERROR, "w", closefd=False)
 
 
 @click.command(help=HELP)
@@ -42,6 +54,7 @@ log = structlog.get_logger(__name__)
 )
 def command(path: Path | None) -> None:
     """Serve until a signal."""
+    _occupy()
     configure()
     os.umask(0o077)
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until the loop can take them

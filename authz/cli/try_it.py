@@ -59,6 +59,9 @@ CUT_SHORT = "failed, or did not end: what it would have sent after that is not s
 LONGEST_NAME = 150
 """Characters of a case's name."""
 
+LONGEST_FOLDER = 80
+"""Characters of a folder for temporary files in which there is room for a socket's path (107)."""
+
 JUDGED = frozenset({"content-type"})
 """Headers that a case repeats; credentials are none of them."""
 
@@ -135,7 +138,9 @@ class _Seen:
 
 def _run(client: tuple[str, ...], judge: Judge) -> tuple[bool, str]:
     """Run the client against the scratch socket; return whether it failed, and what it said."""
-    with tempfile.TemporaryDirectory(prefix="dockgate-") as folder:
+    long = len(tempfile.gettempdir()) > LONGEST_FOLDER
+    place = "/tmp" if long else None  # noqa: S108  a folder of its own is made in it
+    with tempfile.TemporaryDirectory(prefix="dockgate-", dir=place) as folder:
         socket = Path(folder, "docker.sock")
         environ = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
         environ |= {"DOCKER_HOST": f"unix://{socket}", "DOCKER_CLI_HINTS": "false"}

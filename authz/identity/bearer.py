@@ -16,13 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from jwt.exceptions import (
-    InvalidAudienceError,
-    InvalidIssuerError,
-    InvalidSignatureError,
-    MissingRequiredClaimError,
-    PyJWTError,
-)
+from jwt.exceptions import PyJWTError
 
 from authz.errors import Reason, RefusedError
 from authz.identity.certificate import NAME, RESERVED, fingerprint

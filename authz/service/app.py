@@ -95,11 +95,12 @@ def opened(settings: Settings) -> Iterator[Ground]:
         sockets = activated(wanted, several={PROXY: front.places(settings)})
         for listening in sockets.values():
             opening.callback(listening.close)
+        # Before our own: a folder that others must enter is made for them, not for us alone.
+        proxy = opening.enter_context(front.opened(settings, policy, sockets, grants=grants))
         for name, path in wanted.items():
             if name not in sockets:
                 sockets[name] = listen(path)
                 opening.callback(sockets[name].close)
-        proxy = opening.enter_context(front.opened(settings, policy, sockets, grants=grants))
         yield Ground(settings, policy, grants, passes, kept, sockets, proxy)
 
 

@@ -68,13 +68,15 @@ def _read(path: Path) -> dict[str, Any]:
 def _over(written: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """Lay the environment's scalars over what the file says.
 
-    Raises ConfigurationError for a variable that looks for its key in a
-    scalar: what the file says there would be lost without a word.
+    Raises ConfigurationError for a variable in other than capital letters, and for one
+    that looks for its key in a scalar: what the file says there would be lost without a word.
     """
     merged = dict(written)
     for name in sorted(environ):
         if not name.startswith(ENVIRONMENT_PREFIX) or name in OUTSIDE:
             continue
+        if name != name.upper():  # two spellings of one setting, and one would win unseen
+            raise ConfigurationError(f"{name}: is not a setting; expected {name.upper()}")
         *tables, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
         place = merged
         for table in tables:

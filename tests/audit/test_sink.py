@@ -361,6 +361,13 @@ def test_standard_output_that_is_gone_is_an_error(tmp_path: Path):
             sink.append(a_record(7))
 
 
+def test_standard_output_that_never_was_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    """Said before the first decision, not at it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(ConfigurationError, match="audit -: standard output is closed"):
+        Sink("-")
+
+
 def test_a_reader_who_takes_half_a_line_gets_the_rest_first(tmp_path: Path):
     """Standard output that fails in the middle tells a refused decision, never half of one."""
     out = tmp_path / "out"

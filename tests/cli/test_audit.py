@@ -84,6 +84,18 @@ def test_signatures_and_copies_are_asked_for(log: Path, tmp_path: Path):
     assert "the end is missing" in cut.output
 
 
+@pytest.mark.parametrize("text", ["", "junk\n", '{"id":"x"}\n'])
+def test_copies_that_are_none_prove_nothing(log: Path, tmp_path: Path, text: str):
+    """The wrong file must not look like a good end."""
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text(text)
+
+    result = run("verify", log, "--checkpoints", kept)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"dockgate: {kept}: has no checkpoint; expected at least one\n"
+
+
 def test_a_program_gets_a_document(log: Path):
     """With the same findings."""
     with log.open("ab") as file:
@@ -103,6 +115,24 @@ def test_a_program_gets_a_document(log: Path):
         }
     ]
     assert document["notes"][0]["message"].startswith("a crash left")
+
+
+@pytest.mark.parametrize("odd", ["x", 5, ["a"], None])
+def test_a_record_of_another_form_is_shown_as_far_as_it_goes(odd: object):
+    """Whoever reads a log wants to see such a line."""
+    shown = sentence({**DENIED, "identity": odd, "request": odd, "id": "01A"})
+
+    assert "DENY" in shown
+    assert "nobody" in shown
+    assert shown.endswith("01A")
+
+
+def test_more_lines_than_there_can_be_are_a_wrong_call(log: Path):
+    """Said by the option's name."""
+    result = run("tail", log, "-n", "9" * 30)
+
+    assert result.exit_code == 2
+    assert "Invalid value for '-n'" in result.stderr
 
 
 def test_a_part_is_only_a_part(tmp_path: Path):

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from authz.audit.record import line
 from authz.cli.main import main
 from tests.policies import a_bundle
 from tests.records import a_create, a_record, a_snapshot, an_audit
@@ -153,3 +154,18 @@ def test_options_that_do_not_go_together_are_told(arguments, said):
     result = CliRunner().invoke(main, ["explain", *arguments])
     assert result.exit_code == 2
     assert said in result.output
+
+
+@pytest.mark.parametrize("lost", ["door", "mode", "row", "at", "verdict"])
+def test_a_record_that_lacks_a_member_is_told(policy, tmp_path, lost):
+    """Somebody else's program may have written it."""
+    record = a_record(a_snapshot(policy), body=a_create())
+    document = json.loads(line(record))
+    owner = document if lost in ("door", "mode") else document["facts"][0]
+    del owner[lost]
+    audit = an_audit(tmp_path / "audit.jsonl", [json.dumps(document).encode() + b"\n"])
+    result = CliRunner().invoke(main, ["explain", record.id, "--audit", str(audit)])
+    assert result.exit_code == 2
+    assert result.stderr.endswith(
+        f"the record of '{record.id}' has not all members of a decision\n"
+    )

@@ -73,6 +73,10 @@ def test_a_policy_must_be_named():
         (("--as", "usr:alice"), '--as: "usr:alice" has no known type; expected .*; try user:alice'),
         (("--as", "group:os/dev"), '--as: "group:os/dev" cannot stand here; expected '),
         (("--as", "role:dev"), '--as: "role:dev" cannot stand here'),
+        (("--as", "user:a\nb"), r"--as is 'user:a\\nb'; expected printable characters"),
+        (("--as", "user:\udcff"), r"--as is 'user:\\udcff'; expected printable characters"),
+        (("--group", "group:os/\x1b"), r"--group is 'group:os/\\x1b'; expected printable"),
+        (("--tenant", "a\x00"), r"--tenant is 'a\\x00'; expected printable"),
         (("--as", "user:"), '--as: "user:" has no name after its type$'),
         (("--as", "user:*"), '--as: "user:\\*" looks like a pattern'),
         (("--as", ""), "--as: .* has no known type"),
@@ -93,7 +97,7 @@ def test_an_untyped_name_is_a_wrong_call(arguments, message):
         caller(
             arguments[1] if arguments[0] == "--as" else "user:x",
             (arguments[1],) if arguments[0] == "--group" else (),
-            "",
+            arguments[1] if arguments[0] == "--tenant" else "",
         )
 
 

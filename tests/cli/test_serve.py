@@ -208,6 +208,18 @@ def test_a_policy_of_a_listener_is_told_by_its_own_name(site):
     assert str(site.policy) not in said
 
 
+def test_no_file_gets_the_number_of_a_closed_stream(site):
+    """What the interpreter says on its way down would stand in the record."""
+    process = site.start(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *site.command])
+
+    open_files = Path("/proc", str(process.pid), "fd")
+    streams = [str((open_files / str(number)).readlink()) for number in range(3)]
+    process.terminate()
+
+    assert streams == [os.devnull] * 3
+    assert process.wait(15) == 0
+
+
 def test_check_tells_the_same_ten_mistakes(site):
     """In one run, for a person and for a program."""
     a_bundle(site.policy, files=TEN_MISTAKES)

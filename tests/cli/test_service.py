@@ -37,9 +37,7 @@ def test_settings_that_do_not_tell_are_a_wrong_call(tmp_path, capsys, text, said
         address(None, config)
 
     assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert told.count("x\n") <= 1
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

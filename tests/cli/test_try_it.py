@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import tempfile
 import time
 
 import pytest
@@ -140,6 +141,15 @@ def test_what_a_client_began_ends_with_it(developer, monkeypatch):
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)
     assert time.monotonic() - began < 30
+
+
+def test_a_long_folder_for_temporary_files_has_no_room(tmp_path, monkeypatch):
+    """A socket's path has 107 characters at most."""
+    long = tmp_path / ("l" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    result = attempt("--policy", "builtin:observe", *client("GET /_ping"))
+    assert result.exit_code == 0, result.output
 
 
 def pasted(result, bundle):

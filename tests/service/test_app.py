@@ -27,8 +27,11 @@ from authz.service.sections import (
     Forwarding,
     IdentitySettings,
     Jwt,
+    Listen,
     Plugin,
+    Proxy,
     Settings,
+    SocketFile,
 )
 from tests.fakes import until
 from tests.policies import a_bundle
@@ -105,6 +108,23 @@ def test_doors_that_nobody_wants_are_not_opened(settings, tmp_path):
         assert (set(ground.sockets), sockets_in(tmp_path)) == ({PLUGIN}, {"plugin.sock"})
     with opened(changed(settings, plugin=None)) as ground:
         assert (set(ground.sockets), sockets_in(tmp_path)) == ({ADMIN}, {"admin.sock"})
+
+
+def test_others_find_their_socket_beside_one_that_is_ours_alone(settings, tmp_path):
+    """A folder that both lie in is one that others may enter."""
+    folder = tmp_path / "run"
+    theirs = Listen(
+        address=f"unix://{folder}/docker.sock", identity=["peer"], socket=SocketFile(mode="0660")
+    )
+    shared = changed(
+        settings,
+        proxy=Proxy(listen=[theirs]),
+        admin=Admin(address=f"unix://{folder}/admin.sock"),
+    )
+    with opened(shared):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+        assert stat.S_IMODE((folder / "docker.sock").stat().st_mode) == 0o660
+        assert stat.S_IMODE((folder / "admin.sock").stat().st_mode) == 0o600
 
 
 def test_a_second_socket_that_cannot_be_made_takes_the_first_with_it(settings, tmp_path):

@@ -199,6 +199,7 @@ def test_without_a_table_the_defaults_hold(tmp_path):
         ({"DOCKGATE_MOED": "x"}, r"^DOCKGATE_MOED: moed is not a setting$"),
         ({"DOCKGATE_PLUGIN__SOKET": "x"}, r"^DOCKGATE_PLUGIN__SOKET: plugin.soket is not a"),
         ({"DOCKGATE_PLUGIN__A__B": "x"}, r"toml: plugin.a is not a setting$"),
+        ({"DOCKGATE_Mode": "shadow"}, r"^DOCKGATE_Mode: is not a setting; expected DOCKGATE_MODE$"),
         ({"DOCKGATE_": "x"}, r"^DOCKGATE_: '' is not a setting$"),
         ({"DOCKGATE___MODE": "x"}, r"toml: '' is not a setting$"),
         ({"DOCKGATE_CONFIG__X": "x"}, r"toml: config is not a setting$"),

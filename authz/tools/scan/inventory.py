@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -164,6 +165,8 @@ class Daemon:
                 return response.status, json.loads(await response.read())
         except TimeoutError:
             raise ConfigurationError(f"{self.address}: GET {where}: no answer in time") from None
+        except aiohttp.ClientConnectorError as error:
+            raise ConfigurationError(f"{self.address}: cannot connect: {_why(error)}") from None
         except (aiohttp.ClientError, OSError) as error:
             raise ConfigurationError(f"{self.address}: {error}") from None
         except ValueError:
@@ -182,3 +185,10 @@ def _version(document: Document) -> tuple[int, int]:
     if found is None:
         raise ConfigurationError(f"the daemon's API version is {document.get('ApiVersion')!r}")
     return int(found[1]), int(found[2])
+
+
+def _why(error: aiohttp.ClientConnectorError) -> str:
+    """Return the system's words; those of a library quote its own values."""
+    found = error.os_error
+    known = found.errno is not None and found.errno > 0  # a name that is not known has a negative
+    return os.strerror(found.errno or 0) if known else found.strerror or "no address answers"

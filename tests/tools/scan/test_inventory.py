@@ -108,10 +108,10 @@ async def test_an_address_of_another_form_is_refused(address):
 async def test_a_daemon_that_is_not_there_is_told(socket):
     """Over a socket and over TCP; paths of another host are not looked at."""
     async with Daemon(f"unix://{socket}") as daemon:
-        with pytest.raises(ConfigurationError, match=str(socket)):
+        with pytest.raises(ConfigurationError, match=rf"{socket}: cannot connect: No such file or"):
             await daemon.inventory()
     async with Daemon("tcp://127.0.0.1:1") as daemon:
-        with pytest.raises(ConfigurationError, match=r"tcp://127.0.0.1:1: "):
+        with pytest.raises(ConfigurationError, match=r"connect: Connection refused$"):
             await daemon.inventory()
         assert await daemon.answers([Question(Topic.PATH, "/etc")]) == {}
 
