@@ -85,7 +85,7 @@ def test_a_folder_that_cannot_be_copied_whole_is_not_there(tmp_path):
     source.mkdir()
     (source / "policy.csv").write_bytes(b"x" * 4096)
     for _ in range(2):
-        with pytest.raises(OSError, match="policy.csv cannot be") as raised, no_file_larger(4000):
+        with pytest.raises(OSError, match=r"policy\.csv can") as raised, no_file_larger(4000):
             site.copy(source, tmp_path / "etc" / "policy")
 
     assert raised.value.filename == str(tmp_path / "etc" / "policy")
