@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from authz.cli.options import USAGE, fail
+from authz.cli.options import USAGE, fail, say
 from authz.errors import ConfigurationError, PolicyError
 from authz.install import plugin, proxy
 from authz.install.plugin import Wish
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913  one parameter for each option
     close: bool,
 ) -> None:
     """Install; the exit status says whether it works."""
-    site = Site(root.resolve(), dry, click.echo)
+    site = Site(root.resolve(), dry, say)
     if what == "plugin":
         wish = Wish((config or plugin.CONFIG).absolute(), policy, host, probe)
         _guarded(lambda: plugin.install(site, wish), policy)

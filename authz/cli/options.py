@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -100,3 +101,11 @@ def fail(message: str, status: int, problems: tuple[Problem, ...] = ()) -> NoRet
     lines = "\n".join(map(printable, message.split("\n")))
     click.echo(f"dockgate: {lines}", err=True)
     sys.exit(status)
+
+
+def say(text: str) -> None:
+    """Print a step. The work goes on when nobody listens any more, as behind ``| head``."""
+    try:
+        click.echo(text)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

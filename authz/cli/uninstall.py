@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from authz.cli.options import USAGE, fail
+from authz.cli.options import USAGE, fail, say
 from authz.errors import ConfigurationError
 from authz.install import plugin, proxy
 from authz.install.plugin import Wish
@@ -37,7 +37,7 @@ out, 2 when settings cannot be used."""
 @click.option("--host", "-H", default="", metavar="H", help="The daemon; else as in the settings.")
 def command(*, what: str, dry: bool, root: Path, config: Path | None, host: str) -> None:
     """Uninstall; the exit status says whether it is gone."""
-    site = Site(root.resolve(), dry, click.echo)
+    site = Site(root.resolve(), dry, say)
     work, usual = (
         (plugin.uninstall, plugin.CONFIG) if what == "plugin" else (proxy.uninstall, proxy.CONFIG)
     )

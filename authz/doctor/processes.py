@@ -85,10 +85,14 @@ def read(pid: int, words: Sequence[str], proc: Path = Path("/proc")) -> Dockerd:
 def _seen(file: Path, process: Path) -> Path:
     """Return where a file of another process lies for us: by its own path where that is it.
 
-    Where we may not look it is left to whoever reads the file to say so.
+    Where we may not look it is left to whoever reads the file to say so. What
+    is found by way of the process is gone with it.
     """
     if not file.is_absolute():
-        return process / "cwd" / file
+        try:
+            file = (process / "cwd").readlink() / file
+        except OSError:
+            return process / "cwd" / file
     inside = process / "root" / file.relative_to("/")
     try:
         ours = not inside.exists() or (file.exists() and file.samefile(inside))

@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from jwt.exceptions import PyJWTError
+from jwt.exceptions import (
+    InvalidAudienceError,
+    InvalidIssuerError,
+    InvalidSignatureError,
+    MissingRequiredClaimError,
+    PyJWTError,
+)
 
 from authz.errors import Reason, RefusedError
 from authz.identity.certificate import NAME, RESERVED, fingerprint

@@ -30,18 +30,23 @@ _INDENTED = re.compile(r"\n([ \t]+)\"")
 def with_plugin(text: str, name: str, where: Path) -> str:
     """Return the settings with a plugin as the last that is asked.
 
-    An empty text is a file that is not there. Raises ConfigurationError where
-    the daemon could not read what is there.
+    An empty text is a file that is not there. Settings that say so already are
+    returned as they are. Raises ConfigurationError where the daemon could not
+    read what is there.
     """
     settings = _read(text, where)
-    names = [each for each in _names(settings, where) if each != name]
-    return _written(text, {**settings, KEY: [*names, name]})
+    before = _names(settings, where)
+    names = [*(each for each in before if each != name), name]
+    return text if names == before else _written(text, {**settings, KEY: names})
 
 
 def without_plugin(text: str, name: str, where: Path) -> str:
     """Return the settings without a plugin, and without the list where it was alone."""
     settings = _read(text, where)
-    names = [each for each in _names(settings, where) if each != name]
+    before = _names(settings, where)
+    names = [each for each in before if each != name]
+    if names == before:
+        return text
     if names:
         return _written(text, {**settings, KEY: names})
     return _written(text, {key: value for key, value in settings.items() if key != KEY})

@@ -69,7 +69,7 @@ class Switch:
         before = daemon_json.text_of(content or b"", self.file)
         after = change(before, self.name, self.file)
         self._check(after)
-        good = after == before or (not before and not asked)
+        good = after == before
         if good:
             self.site.say(f"{self.file} is as it should be")
         else:

@@ -23,6 +23,9 @@ from authz.policy.ownership import exposed, exposed_folder
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 LARGEST = 1024 * 1024
 
+OVER = 0.0
+"""The deadline of a grant that has ended: it lies behind every count."""
+
 
 class GrantFileError(AuthzError):
     """The file cannot be read, or not be trusted. The message says why."""
@@ -73,10 +76,11 @@ def write(path: Path, granted: Iterable[Granted], boot: str) -> None:
 
 
 def read(path: Path, clock: Clock) -> tuple[Kept, ...]:
-    """Return the grants that were kept and have not ended. Raises GrantFileError.
+    """Return the grants that were kept. Raises GrantFileError.
 
     After a start of the machine the counted time is another one: then what is
-    left goes by the wall, and a grant that begins in the future counts no more.
+    left goes by the wall. One that ended meanwhile, or that begins in the
+    future, is ``OVER``: it counts no more, and its end can be recorded.
     """
     document = _document(path)
     same = bool(clock.boot) and document.get("boot") == clock.boot
@@ -86,9 +90,12 @@ def read(path: Path, clock: Clock) -> tuple[Kept, ...]:
         raise GrantFileError(f"{path}: holds something that is no grant: {error}") from None
     now, count = clock.now(), clock.count()
     return tuple(
-        each if same else Kept(each.grant, count + (each.grant.ends - now).total_seconds())
+        Kept(each.grant, OVER)
+        if not each.grant.began <= now < each.grant.ends or (same and count >= each.deadline)
+        else each
+        if same
+        else Kept(each.grant, count + (each.grant.ends - now).total_seconds())
         for each in found
-        if each.grant.began <= now < each.grant.ends and (not same or count < each.deadline)
     )
 
 

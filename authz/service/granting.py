@@ -128,8 +128,8 @@ class Granting:
     async def watch(self) -> None:
         """Take note of each end, until cancelled."""
         while True:
+            await self.expire()  # those first that ended while nobody looked
             await asyncio.sleep(LOOK)
-            await self.expire()
 
     async def expire(self) -> None:
         """Drop what has ended, and record it. A record that fails is told in the log."""

@@ -1,6 +1,8 @@
 """``dockgate install``: what it says, and how it ends."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -53,3 +55,16 @@ def test_every_end_has_its_status(monkeypatch, error, status, said):
     done = invoked("plugin")
 
     assert (done.exit_code, said in done.output) == (status, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="what is installed is root's")
+def test_the_work_goes_on_when_nobody_listens(tmp_path):
+    """Half of it would be worse than none."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "authz", "install", "plugin", "--root", str(tmp_path)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=30)
+    os.close(writer)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "etc/docker/daemon.json").exists()

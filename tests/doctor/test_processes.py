@@ -148,10 +148,15 @@ def test_a_place_where_one_may_not_look_is_told(tmp_path):
 def test_a_relative_file_lies_where_the_daemon_was_started(tmp_path):
     """Which is not where we were."""
     folder = a_process(tmp_path, 8, "dockerd")
-    (folder / "cwd").mkdir()
-    (folder / "cwd" / "mine.json").write_text('{"icc": false}')
+    words = ["dockerd", "--config-file", "mine.json"]
+    assert read(8, words, tmp_path).file == folder / "cwd" / "mine.json"
+    (tmp_path / "start").mkdir()
+    (folder / "cwd").symlink_to(tmp_path / "start")
+    (tmp_path / "start" / "mine.json").write_text('{"icc": false}')
 
-    assert read(8, ["dockerd", "--config-file", "mine.json"], tmp_path).settings["icc"] is False
+    found = read(8, words, tmp_path)
+    assert found.settings["icc"] is False
+    assert found.file == tmp_path / "start" / "mine.json"  # there also after the daemon's end
 
 
 def test_no_file_is_no_problem(tmp_path):

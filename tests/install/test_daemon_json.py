@@ -42,13 +42,25 @@ def test_what_else_is_there_stays_as_it_is():
     [
         ('{"authorization-plugins": ["dockgate"]}', {}),
         ('{"authorization-plugins": ["dockgate", "x"]}', {"authorization-plugins": ["x"]}),
-        ('{"debug": true}', {"debug": True}),
-        ("", {}),
     ],
 )
 def test_only_our_name_goes(before, after):
     """And the list, where we were alone in it."""
     assert json.loads(without_plugin(before, "dockgate", WHERE)) == after
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (with_plugin, '{"debug":true,"authorization-plugins":["x","dockgate"]}'),
+        (without_plugin, '{"debug":true,"authorization-plugins":["x"]}'),
+        (without_plugin, '{"debug":true}'),
+        (without_plugin, ""),
+    ],
+)
+def test_what_says_so_already_stays_to_the_letter(change, text):
+    """Nobody's file is written anew for its form."""
+    assert change(text, "dockgate", WHERE) == text
 
 
 @pytest.mark.parametrize("change", [with_plugin, without_plugin])

@@ -2,6 +2,7 @@
 
 import os
 import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -55,41 +56,41 @@ def test_a_copied_policy_is_roots_to_change(tmp_path):
     assert modes == {0}
 
 
-@pytest.fixture
-def full(tmp_path):
-    """Return a folder in which no file can have more than four kilobytes."""
+@contextmanager
+def no_file_larger(size):
+    """Let no file of this process grow beyond so many bytes, as on a full disk, in the block."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield tmp_path
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_what_cannot_be_written_leaves_the_old_file(full):
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path):
     """And nothing beside it; the error names the file."""
-    place = full / "daemon.json"
+    place = tmp_path / "daemon.json"
     place.write_text("old")
-    with pytest.raises(OSError, match="File too large") as raised:
+    with pytest.raises(OSError, match="File too large") as raised, no_file_larger(4096):
         replace(place, b"x" * 8192, 0o600)
 
     assert raised.value.filename == str(place)
-    assert [each.read_text() for each in full.iterdir()] == ["old"]
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
 
 
-def test_a_folder_that_cannot_be_copied_whole_is_not_there(full):
+def test_a_folder_that_cannot_be_copied_whole_is_not_there(tmp_path):
     """A policy of which rows are missing would load, and deny less."""
-    site, _ = a_site(full)
-    source = full / "source"
+    site, _ = a_site(tmp_path)
+    source = tmp_path / "source"
     source.mkdir()
-    (source / "policy.csv").touch()
-    os.truncate(source / "policy.csv", 4096)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))
+    (source / "policy.csv").write_bytes(b"x" * 4096)
     for _ in range(2):
-        with pytest.raises(OSError, match=r"policy\.csv cannot be copied: File too l") as raised:
-            site.copy(source, full / "etc" / "policy")
+        with pytest.raises(OSError, match=r"policy\.csv can") as raised, no_file_larger(4000):
+            site.copy(source, tmp_path / "etc" / "policy")
 
-    assert raised.value.filename == str(full / "etc" / "policy")
+    assert raised.value.filename == str(tmp_path / "etc" / "policy")
     assert raised.value.strerror.endswith("File too large")
-    assert list((full / "etc").iterdir()) == []
+    assert list((tmp_path / "etc").iterdir()) == []
 
 
 def test_a_dry_run_says_all_and_does_nothing(tmp_path):

@@ -72,9 +72,11 @@ def test_no_file_is_no_grants(tmp_path):
         (Frozen(boot="", counted=9999.0), True),
     ],
 )
-def test_what_has_ended_meanwhile_is_left_out(file, clock, left):
+def test_what_has_ended_meanwhile_is_over(file, clock, left):
     """By either clock; one that begins in the future was given by another clock."""
-    assert bool(read(file, clock)) is left
+    (kept,) = read(file, clock)
+
+    assert (kept.deadline > clock.counted) is left
 
 
 def test_after_a_start_of_the_machine_the_rest_is_counted_anew(file):

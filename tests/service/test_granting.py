@@ -228,6 +228,7 @@ async def test_grants_survive_a_restart(build):
     site.clock.at += timedelta(seconds=60)
 
     again = build()
+    await again.granting.expire()
 
     assert [dict(each) for each in (await again.granting.listed()).document["grants"]] == [kept]
     assert again.grants.granted[0].deadline == 1900.0
@@ -252,6 +253,21 @@ async def test_a_file_that_cannot_be_trusted_grants_nothing(build):
 
     assert again.grants.granted == ()
     assert logs[0]["event"] == "grant.file_unusable"
+
+
+async def test_what_ended_while_nobody_looked_is_recorded(build):
+    """It counts no more from the start on, and the record has its end."""
+    await given(build())
+    site = build()
+    site.clock.at += timedelta(hours=1)
+    again = build()
+    watching = asyncio.ensure_future(again.granting.watch())
+    await until(lambda: again.book.lines)
+    watching.cancel()
+
+    assert [event["event"] for _, event in again.book.lines] == ["expired"]
+    assert again.grants.granted == ()
+    assert build().grants.granted == ()
 
 
 async def test_a_kept_grant_is_checked_again(build):
