@@ -9,6 +9,8 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from urllib.parse import quote
 
 from authz.docker.request import ApiRequest
@@ -37,11 +39,18 @@ LONGEST_TARGET = 2048
 """Characters of a request target that are written down."""
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
-_NAMED = re.compile(
-    r"([\w.-]*(?:pass|secret|token|credential|(?:api|access|private)[_.-]?key)[\w.-]*=)([^,;&\s]+)",
-    re.IGNORECASE,
-)
+_OPTION = re.compile(r"(?<![\w.-])([\w.-]++)=(?=[^,;&\s])")
+"""A name with its sign, from the beginning of a word on: each letter is looked at once.
+
+A pattern that can begin at each letter takes a minute for a text of 16,000, and holds
+everything up meanwhile.
+"""
+_SECRET = re.compile(r"pass|secret|token|credential|(?:api|access|private)[_.-]?key", re.IGNORECASE)
+_VALUE = re.compile(r"[^,;&\s]+")
 _DIGEST_BYTES = 8
+_SHORTEST = len("digest:") + 2 * _DIGEST_BYTES
+_MOST_PAIRS = LONGEST_TARGET
+"""Pairs of a query that are looked at: further ones have no room, however short they are."""
 
 
 class Redaction:
@@ -66,19 +75,35 @@ class Redaction:
 
         A long one is cut, with its length and a digest.
         """
-        text = self._hidden(text)
-        return text if len(text) <= LONGEST_TEXT else self._shortened(text)
+        hidden = self._hidden(text)
+        if max(len(text), len(hidden)) <= LONGEST_TEXT:
+            return hidden
+        return f"{hidden[:LONGEST_TEXT]}...({len(text)} characters, {self.digest(text)})"
 
     def _hidden(self, text: str) -> str:
+        """Return a text without secrets; what is behind very many is left out."""
+        whole = also = True
         if "@" in text:
-            text = _CREDENTIALS.sub(lambda match: self.digest(match[0]), text)
+            found = (each.span() for each in _CREDENTIALS.finditer(text))
+            text, whole = self._without(text, found)
         if "=" in text:
-            text = _NAMED.sub(lambda match: match[1] + self.digest(match[2]), text)
-        return text
+            text, also = self._without(text, _secrets(text))
+        return text if whole and also else f"{text}..."
 
-    def _shortened(self, text: str) -> str:
-        """Return the beginning, how long it was, and what tells it from another one."""
-        return f"{text[:LONGEST_TEXT]}...({len(text)} characters, {self.digest(text)})"
+    def _without(self, text: str, places: Iterable[tuple[int, int]]) -> tuple[str, bool]:
+        """Put digests in the place of parts, and say whether that is the whole text.
+
+        INVARIANT: an end is left out only behind more than anybody is shown.
+        """
+        parts: list[str] = []
+        at = size = 0
+        for begin, end in places:
+            parts += (text[at:begin], self.digest(text[begin:end]))
+            size += begin - at + _SHORTEST
+            at = end
+            if size > LONGEST_TARGET:
+                return "".join(parts), False
+        return "".join((*parts, text[at:])), True
 
     def target(self, request: ApiRequest) -> str:
         """Print the target of a request that was read, in its canonical form."""
@@ -88,15 +113,15 @@ class Redaction:
         version = "/v{}.{}".format(*request.version) if request.version else ""
         pairs = [
             f"{_quoted(name, safe='/')}={_quoted(self.parameter(name, value), safe='/:@,')}"
-            for name, values in request.query.items()
-            for value in values
+            for name, value in _shown(request.query)
         ]
         return _cut(version + path + ("?" + "&".join(pairs) if pairs else ""))
 
     def raw_target(self, target: str) -> str:
         """Print a target that could not be read, as it came but for its secrets."""
         path, mark, query = target.partition("?")
-        pairs = [self._raw_pair(pair) for pair in query.split("&")] if query else []
+        listed = query.split("&", _MOST_PAIRS)[:_MOST_PAIRS] if query else []
+        pairs = [self._raw_pair(pair) for pair in listed]
         return _cut(self._hidden(path) + mark + "&".join(pairs))
 
     def parameter(self, name: str, value: str) -> str:
@@ -117,6 +142,23 @@ class Redaction:
     def _url(self, value: str) -> str:
         address, mark, query = value.partition("?")
         return self._hidden(address) + (mark + self.digest(query) if mark else "")
+
+
+def _secrets(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where values of options are that look like secrets."""
+    at = 0
+    for option in _OPTION.finditer(text):
+        if option.start() >= at and _SECRET.search(option[1]):
+            value = _VALUE.match(text, option.end())
+            if value:
+                yield value.span()
+                at = value.end()
+
+
+def _shown(query: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Yield pairs, as many as can be seen."""
+    pairs = ((name, value) for name, values in query.items() for value in values)
+    return islice(pairs, _MOST_PAIRS)
 
 
 def _quoted(text: str, *, safe: str) -> str:

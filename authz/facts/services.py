@@ -62,7 +62,7 @@ _LIMITS = frozenset({"mem.limit", "mem.swap", "cpu.limit", "pids.limit"})
 _NOTHING: Mapping[str, str] = {}
 _RESTART = {"": "always", "any": "always", "none": "no", "on-failure": "on-failure"}
 _PUBLISH = frozenset({"", "ingress", "host"})
-_RELATION = re.compile(r"\s*([=!]=)\s*")
+_RELATION = re.compile("([=!]=)")
 
 
 def service_create_facts(request: ApiRequest, known: Known) -> Iterator[Fact]:
@@ -130,7 +130,7 @@ def _service(
     for port in tables(table(body, "EndpointSpec"), "Ports"):
         yield from _published(port)
     for constraint in strings(table(task, "Placement"), "Constraints"):
-        yield Fact("placement", _RELATION.sub(r"\1", constraint.strip()))
+        yield Fact("placement", "".join(map(str.strip, _RELATION.split(constraint))))
     yield from _reserved(table(task, "Resources"))
     yield from log_facts(table(task, "LogDriver"), known)
     yield from _restart(table(task, "RestartPolicy"))

@@ -15,7 +15,7 @@ ROOT = "root"
 UNSET = "unset"
 """Nobody says which user, and the image could not be asked."""
 
-_NUMBER = re.compile(r"([+-]?)0*([0-9]+)")
+_NUMBER = re.compile(r"([+-]?)0*(0|[1-9][0-9]*)")
 _DIGITS = 10
 """An id has no more; what has more is no id to the daemon, and stays as it is."""
 

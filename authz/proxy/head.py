@@ -27,10 +27,8 @@ _END = b"\r\n\r\n"
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  a token of the grammar of RFC 9110
 _REQUEST_LINE = re.compile(rf"({_TOKEN}) ([!-~]+) HTTP/([0-9]\.[0-9])")
 _STATUS_LINE = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t -~\x80-\xff]*))?")
-_FIELD = re.compile(rf"({_TOKEN}):[ \t]*((?:[!-~](?:[\t -~]*[!-~])?)?)[ \t]*")
-_ANSWER_FIELD = re.compile(
-    rf"({_TOKEN}):[ \t]*((?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
-)
+_FIELD = re.compile(rf"({_TOKEN}):([\t -~]*)")
+_ANSWER_FIELD = re.compile(rf"({_TOKEN}):([\t -~\x80-\xff]*)")
 _BARE = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 _BARE_LINE = "head has a line that does not end in CRLF"
 _HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]*")
@@ -236,7 +234,7 @@ def _fields(lines: Sequence[str], grammar: re.Pattern[str]) -> Headers:
             # The line is not shown: a broken one can hold a credential.
             folded = line.startswith((" ", "\t"))
             raise FramingError("header is folded" if folded else "header is not a name and a value")
-        headers.append((found[1], found[2]))
+        headers.append((found[1], found[2].strip(" \t")))
     return tuple(headers)
 
 

@@ -40,11 +40,15 @@ def context(trust: Trust) -> ssl.SSLContext:
     try:
         made = ssl.create_default_context(cafile=str(trust.ca) if trust.ca else None)
         if trust.certificate:
-            made.load_cert_chain(trust.certificate, trust.key)
-    except (OSError, ssl.SSLError) as error:
+            made.load_cert_chain(trust.certificate, trust.key, password=_no_password)
+    except (OSError, ValueError) as error:  # what TLS has to say is an OSError
         raise ConfigurationError(f"audit.forward: TLS files cannot be used: {error}") from None
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     return made
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted; expected one without a password")
 
 
 class _Connection:

@@ -1,6 +1,7 @@
 """What of a request is written down, and what is not."""
 
 from collections.abc import Mapping
+from time import process_time
 
 import pytest
 
@@ -187,3 +188,39 @@ def test_a_target_without_end_is_cut():
 
     assert len(shown) == LONGEST_TARGET
     assert shown.endswith("/...")
+
+
+LONG = 20_000
+
+
+@pytest.mark.parametrize(
+    "part", ["v", ".", "a=", "pass=", "x=,", "token=a,", "//", "a@", "//a@", "api_", "//token=a@,"]
+)
+def test_time_grows_with_the_length_alone(part: str):
+    """A request must not take a minute to be written down: all others wait for that long."""
+    text = f"=@{part * (LONG // len(part))}"
+    began = process_time()
+    Redaction(KEY).text(text)
+    Redaction(KEY).raw_target(text)
+    Redaction(KEY).raw_target(f"/x?{text.replace(',', '&')}")
+    Redaction(KEY).target(a_request(query={"x": ("v",) * LONG}))
+
+    assert process_time() - began < 0.5
+
+
+def test_what_is_left_out_behind_very_many_secrets_is_marked():
+    """And none of them is shown."""
+    found = Redaction(KEY).text("secret=" + "//pw@" * 100 + ", the end")
+
+    assert found.startswith("secret=digest:")
+    assert found.endswith("...")
+    assert "pw" not in found
+
+
+def test_a_query_of_very_many_pairs_is_cut():
+    """However short they are; nothing of the rest is shown."""
+    found = Redaction(KEY).raw_target("/x?" + "&" * LONGEST_TARGET + "labels=pw")
+
+    assert len(found) == LONGEST_TARGET
+    assert found.endswith("...")
+    assert "pw" not in found

@@ -1,6 +1,7 @@
 """Services: what their tasks are, where they run, and what an update brings."""
 
 from hashlib import sha256
+from time import process_time
 
 import pytest
 
@@ -313,6 +314,18 @@ def test_constraints_have_one_spelling():
         "placement:node.role==manager",
         "placement:node.labels.a!=b c",
     ]
+
+
+def test_the_time_for_a_constraint_grows_with_its_length_alone():
+    """However many blanks it has that stand before nothing."""
+    long = f"a{' ' * 50_000}b"
+    began = process_time()
+    assert beyond(Placement={"Constraints": [long, "a == ==b"]}) == [
+        f"placement:{long}",
+        "placement:a====b",
+    ]
+
+    assert process_time() - began < 0.5
 
 
 @pytest.mark.parametrize(

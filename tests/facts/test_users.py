@@ -1,5 +1,7 @@
 """Users in their one spelling."""
 
+from time import process_time
+
 import pytest
 
 from authz.facts.questions import MISSING
@@ -71,3 +73,11 @@ def test_the_user_of_a_process():
     assert exec_user("", container) == "app"
     assert exec_user("", a_stored_container()) == "root"
     assert exec_user("", None) == "unset"
+
+
+def test_time_grows_with_the_length_alone():
+    """Of what only looks like a number to its end, too."""
+    began = process_time()
+    assert normal_user("0" * 100_000 + "x") == "0" * 100_000 + "x"
+
+    assert process_time() - began < 0.5

@@ -1,5 +1,8 @@
 """One reading of a head: what two readers could take in two ways is refused."""
 
+from contextlib import suppress
+from time import process_time
+
 import pytest
 
 from authz.proxy.head import Cutter, FramingError, read_answer, read_request
@@ -228,3 +231,16 @@ def test_an_answer_that_reads_in_two_ways_is_refused(text):
     """A client behind us could take another end of it."""
     with pytest.raises(FramingError):
         read_answer(text)
+
+
+@pytest.mark.parametrize("end", ["\x01", "x", ""])
+def test_time_grows_with_the_length_alone(end):
+    """Sixty kilobytes of blanks, from anybody, must not hold up all others for seconds."""
+    head = f"GET / HTTP/1.1\r\nHost: x\r\nA: \t{' ' * 60_000}{end}".encode()
+    began = process_time()
+    with suppress(FramingError):
+        assert read_request(head).headers[1] == ("A", end)
+    with suppress(FramingError):
+        read_answer(head.replace(b"GET / HTTP/1.1", b"HTTP/1.1 200 OK"))
+
+    assert process_time() - began < 0.5

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from authz.errors import ConfigurationError
 from authz.sinks.streams import Stream, Trust, context
@@ -131,6 +132,22 @@ def test_tls_is_verified_and_closes_are_noticed(tmp_path: Path):
     with pytest.raises(ssl.SSLError, match="certificate verify failed"):
         Stream("127.0.0.1", listener.port, context(Trust())).send(b"x")
     listener.close()
+
+
+def test_nobody_is_asked_for_the_password_of_a_key(tmp_path: Path):
+    """A service that starts at a terminal would wait for one."""
+    _, trust = both_sides(tmp_path)
+    key = serialization.load_pem_private_key(trust.key.read_bytes(), None)
+    trust.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+
+    with pytest.raises(ConfigurationError, match="the key is encrypted"):
+        context(trust)
 
 
 def test_files_that_are_none_are_told(tmp_path: Path):
