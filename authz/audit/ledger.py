@@ -92,7 +92,7 @@ class Ledger:
         checkpoints: list[bytes] = []
         link, marked, due = self.link, self._marked, self._mark
         if self._notes or more:
-            notes = [(kind, body(members)) for kind, members in (*self._notes, *more)]
+            notes = [(kind, (body(members),)) for kind, members in (*self._notes, *more)]
             lines, link = chained(link, notes)
         begin, every = 0, self._wanted.lines
         while True:

@@ -7,7 +7,7 @@ from authz.audit.chain import Kind, Link
 from authz.audit.ledger import Checkpoints, Draft, Ledger, now, stamp
 
 TIME = datetime(2026, 7, 1, tzinfo=UTC)
-DECISION = (Kind.DECISION, b'{"id":"a"}\n')
+DECISION = (Kind.DECISION, (b'{"id":', b'"a"', b"}\n"))
 
 
 def a_ledger(link: Link | None = None, **wanted: object) -> Ledger:

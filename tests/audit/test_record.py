@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz.audit import record as record_module
-from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked, line
+from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked
 from authz.audit.redaction import Redaction
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
@@ -20,6 +20,7 @@ from authz.facts.facts import Fact
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect, Outcome, Row, Word
 from authz.wire.raw import BodyState, Door, RawRequest
+from tests.records import line
 
 REDACTION = Redaction(b"k" * 32)
 ROW = Row(

@@ -8,13 +8,13 @@ import os
 
 import pytest
 
-from authz.audit.record import Mode, line
+from authz.audit.record import Mode
 from authz.errors import ConfigurationError
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect
 from authz.tools.recorded import MOST_TOLD, Reading, files_of, find, recorded
 from tests.policies import a_bundle
-from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, read_back
+from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, line, read_back
 
 FLIPPED = gzip.compress(bytes(range(256)) * 9, mtime=0)[:10] + b"\xff" * 40
 """A file whose head is whole and whose contents are not."""
