@@ -1,9 +1,10 @@
 """Brings records into the sink without holding up the event loop; they share writes and syncs.
 
-What is decided in one turn of the event loop is written in one piece at its end,
-and whoever is answered waits for that. A file that nobody waits for is written
-to there; what can wait for a disk or a reader is done in one thread, which takes
-all that has come in meanwhile and brings it to the disk together.
+What is decided in turns of the event loop that follow each other is written in one
+piece, behind the first one that brings nothing more, and whoever is answered waits
+for that. A file that nobody waits for is written to there; what can wait for a disk
+or a reader is done in one thread, which takes all that has come in meanwhile and
+brings it to the disk together.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
 
 MOST_OF_A_TURN = 256
-"""Records that one turn of the event loop holds back; more begin another write."""
+"""Records that are held back for turns of the event loop; more begin another write."""
 
 LAST_MOMENT = 1.0
 """Seconds that the end waits for what is being written."""
@@ -66,7 +67,7 @@ class Recordable(Protocol):
     """A decision that is to be written, and whoever waits for that."""
 
     def record(self) -> AuditRecord:
-        """Return what is written."""
+        """Return what is written; it is asked for once, before anything is waited for."""
 
     def settled(self, error: Exception | None) -> None:
         """Hear once that it is written, or why it is not: AuditUnavailableError, or a defect."""
@@ -89,9 +90,10 @@ class Recorder:
         self._sink = sink
         self._summary = summary or Summary()
         self._clock = clock
-        self._turn: list[Recordable] = []
+        self._turn: list[tuple[AuditRecord, Recordable]] = []
         self._notes: list[_Note] = []
         self._ends = False
+        self._seen = 0
         self._worker: Worker[Errors] = Worker("audit", time_limit)
         self._summing: asyncio.TimerHandle | None = None
         self._unrecorded = 0
@@ -111,7 +113,7 @@ class Recorder:
         return len(self._turn) + len(self._notes)
 
     def hold(self, one: Recordable) -> None:
-        """Write a decision with all others of this turn of the event loop, and tell it.
+        """Write a decision with those that come close to it, and tell it.
 
         INVARIANT: whoever was told nothing yet answers nothing, and who was told
         of an error answers a refusal. A refusal above its allowance is counted,
@@ -120,7 +122,17 @@ class Recorder:
         if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
             self._told([one], [AuditUnavailableError("too many records wait to be written")])
             return
-        self._turn.append(one)
+        try:
+            record = one.record()
+            counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
+        except Exception as error:  # noqa: BLE001  whoever waits gets it
+            self._told([one], [error])
+            return
+        if counted:
+            self._sum_up_later()
+            self._told([one], [None])
+            return
+        self._turn.append((record, one))
         if not self._ends:
             self._end_later()
 
@@ -173,14 +185,12 @@ class Recorder:
             if self._worker.hangs:
                 self._refuse("an earlier record is still being written")
             return
-        turn, self._turn = self._turn, []
-        wanted, records = self._to_write(turn) if turn else ([], [])
-        notes: list[_Note] = []
-        if self._notes:
-            notes, self._notes = self._notes, []
-            wanted += notes
-        if not wanted:
+        if not self.waiting:
             return
+        turn, self._turn = self._turn, []
+        notes, self._notes = self._notes, []
+        records = [record for record, _ in turn]
+        wanted: list[Recordable | _Note] = [*[one for _, one in turn], *notes]
         put = partial(_put, self._sink, records, notes)
         if not self._sink.blocking:
             self._told(wanted, put())
@@ -203,35 +213,20 @@ class Recorder:
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
+        """Write what is held back, unless this turn brought some: then the next one may as well."""
+        held = self.waiting
+        if self._seen < held < MOST_OF_A_TURN:
+            self._seen = held
+            asyncio.get_running_loop().call_soon(self._end)
+            return
         self._ends = False
+        self._seen = 0
         self.flush()
 
     def _has_room(self) -> bool:
         """Make room, and say whether there is some."""
         self.flush()
         return self.waiting < MOST_WAITING
-
-    def _to_write(self, turn: list[Recordable]) -> tuple[list[Recordable | _Note], list[Any]]:
-        """Return what is to be written, and its records; the others are told.
-
-        One that cannot be put down fails alone.
-        """
-        wanted: list[Recordable | _Note] = []
-        records = []
-        for one in turn:
-            try:
-                record = one.record()
-                counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
-            except Exception as error:  # noqa: BLE001  whoever waits gets it
-                self._told([one], [error])
-                continue
-            if counted:
-                self._sum_up_later()
-                self._told([one], [None])
-            else:
-                wanted.append(one)
-                records.append(record)
-        return wanted, records
 
     def _done(self, wanted: list[Recordable | _Note], errors: Errors | None) -> None:
         """Go on behind what the thread did, or refuse with it what waits for it."""
@@ -241,11 +236,12 @@ class Recorder:
             self._refuse(problem)
         else:
             self._told(wanted, errors)
-            self.flush()
+            if self.waiting and not self._ends:
+                self._end_later()
 
     def _refuse(self, problem: str) -> None:
         """Write nothing of what is held back."""
-        held: list[Recordable | _Note] = [*self._turn, *self._notes]
+        held: list[Recordable | _Note] = [*[one for _, one in self._turn], *self._notes]
         self._turn, self._notes = [], []
         self._told(held, [AuditUnavailableError(problem)] * len(held))
 

@@ -571,7 +571,7 @@ async def test_an_outcome_is_a_second_record(bench):
     one.runner.outcome("id-1", status=201, object_id="c0ffee", duration_s=0.25, ended="whole")
     one.runner.outcome("id-2", bytes_in=0, bytes_out=7, candidates=2)
     one.runner.outcome("id-3", entries=3, hidden=0)
-    await asyncio.sleep(0)
+    await until(lambda: one.sink.notes)
 
     assert one.runner.records_outcomes
     assert one.sink.notes == [
