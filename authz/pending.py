@@ -52,6 +52,8 @@ class Desk:
         pending = Pending(self, course, started, left)
         try:
             pending.verdict = course.verdict()
+            if course.raw.body:
+                pending.let_go_of_the_request()
         except Exception as error:  # noqa: BLE001  it is told where it becomes a refusal
             pending.settled(error)
             return pending
@@ -74,6 +76,7 @@ class Pending:
         "_left",
         "_made",
         "_reads",
+        "_record",
         "_started",
         "_take",
         "_who",
@@ -95,6 +98,7 @@ class Pending:
         self._started = started
         self._left = left
         self._made = perf_counter()
+        self._record: AuditRecord | None = None
         self._take: Callable[[gate.Verdict], None] | None = None
         self._final: gate.Verdict | None = None
 
@@ -114,14 +118,20 @@ class Pending:
         return await done
 
     def record(self) -> AuditRecord:
-        """Return what is written down, once: the request need not wait with its answer.
+        """Return what is written down."""
+        return self._record or self._recorded()
 
-        Hundreds that wait would take more memory than a processor has at hand.
+    def let_go_of_the_request(self) -> None:
+        """Make the record now: what was asked need not wait with the answer to it.
+
+        Hundreds of bodies that wait take more memory than a processor has at hand.
         """
-        course = self._course
+        self._record = self._recorded()
         del self._course
+
+    def _recorded(self) -> AuditRecord:
         took = int((self._made - self._started) * 1e6)
-        return course.record(self.verdict, took, self._desk.redaction)
+        return self._course.record(self.verdict, took, self._desk.redaction)
 
     def settled(self, error: Exception | None) -> None:
         """Leave: as it is if the record is written, as a refusal if it is not."""

@@ -19,8 +19,9 @@ from typing import Any, Protocol, TypeAlias
 import structlog
 
 from authz.audit.chain import Kind
-from authz.audit.ledger import Note, now, stamp
+from authz.audit.ledger import Note, now
 from authz.audit.record import AuditRecord
+from authz.audit.stamp import stamp
 from authz.audit.summary import PERIOD, Summary
 from authz.errors import AuditUnavailableError
 from authz.policy.decision import Effect
@@ -67,7 +68,7 @@ class Recordable(Protocol):
     """A decision that is to be written, and whoever waits for that."""
 
     def record(self) -> AuditRecord:
-        """Return what is written; it is asked for once, before anything is waited for."""
+        """Return what is written."""
 
     def settled(self, error: Exception | None) -> None:
         """Hear once that it is written, or why it is not: AuditUnavailableError, or a defect."""
@@ -90,7 +91,7 @@ class Recorder:
         self._sink = sink
         self._summary = summary or Summary()
         self._clock = clock
-        self._turn: list[tuple[AuditRecord, Recordable]] = []
+        self._turn: list[Recordable] = []
         self._notes: list[_Note] = []
         self._ends = False
         self._seen = 0
@@ -122,17 +123,7 @@ class Recorder:
         if len(self._turn) >= MOST_OF_A_TURN and not self._has_room():
             self._told([one], [AuditUnavailableError("too many records wait to be written")])
             return
-        try:
-            record = one.record()
-            counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
-        except Exception as error:  # noqa: BLE001  whoever waits gets it
-            self._told([one], [error])
-            return
-        if counted:
-            self._sum_up_later()
-            self._told([one], [None])
-            return
-        self._turn.append((record, one))
+        self._turn.append(one)
         if not self._ends:
             self._end_later()
 
@@ -185,12 +176,14 @@ class Recorder:
             if self._worker.hangs:
                 self._refuse("an earlier record is still being written")
             return
-        if not self.waiting:
-            return
         turn, self._turn = self._turn, []
-        notes, self._notes = self._notes, []
-        records = [record for record, _ in turn]
-        wanted: list[Recordable | _Note] = [*[one for _, one in turn], *notes]
+        wanted, records = self._to_write(turn) if turn else ([], [])
+        notes: list[_Note] = []
+        if self._notes:
+            notes, self._notes = self._notes, []
+            wanted += notes
+        if not wanted:
+            return
         put = partial(_put, self._sink, records, notes)
         if not self._sink.blocking:
             self._told(wanted, put())
@@ -228,6 +221,28 @@ class Recorder:
         self.flush()
         return self.waiting < MOST_WAITING
 
+    def _to_write(self, turn: list[Recordable]) -> tuple[list[Recordable | _Note], list[Any]]:
+        """Return what is to be written, and its records; the others are told.
+
+        One that cannot be put down fails alone.
+        """
+        wanted: list[Recordable | _Note] = []
+        records = []
+        for one in turn:
+            try:
+                record = one.record()
+                counted = record.verdict is not Effect.ALLOW and self._summary.takes(record)
+            except Exception as error:  # noqa: BLE001  whoever waits gets it
+                self._told([one], [error])
+                continue
+            if counted:
+                self._sum_up_later()
+                self._told([one], [None])
+            else:
+                wanted.append(one)
+                records.append(record)
+        return wanted, records
+
     def _done(self, wanted: list[Recordable | _Note], errors: Errors | None) -> None:
         """Go on behind what the thread did, or refuse with it what waits for it."""
         if errors is None:
@@ -241,7 +256,7 @@ class Recorder:
 
     def _refuse(self, problem: str) -> None:
         """Write nothing of what is held back."""
-        held: list[Recordable | _Note] = [*[one for _, one in self._turn], *self._notes]
+        held: list[Recordable | _Note] = [*self._turn, *self._notes]
         self._turn, self._notes = [], []
         self._told(held, [AuditUnavailableError(problem)] * len(held))
 

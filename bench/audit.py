@@ -31,6 +31,7 @@ from authz import recorder
 from authz.audit.ledger import Note
 from authz.audit.record import AuditRecord
 from authz.cli.main import main as dockgate
+from authz.pending import Pending
 from authz.service import keeping
 from bench.asking import ask
 from bench.plugin import ASKED, _cpu, _site, _started, _until
@@ -83,6 +84,10 @@ def _settled(_recorder: recorder.Recorder, one: recorder.Recordable) -> None:
     one.settled(None)
 
 
+def _kept(_pending: Pending) -> None:
+    """Let a request wait, without a record: it does not wait."""
+
+
 def main() -> None:
     """Measure, and print what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,6 +105,7 @@ def main() -> None:
         keeping.Sink = Nowhere  # type: ignore[assignment,misc]
         if setting == OFF:
             recorder.Recorder.hold = _settled  # type: ignore[method-assign]
+            Pending.let_go_of_the_request = _kept  # type: ignore[method-assign]
         sys.argv = ["dockgate", "serve", "--config", config]
         dockgate()
         return

@@ -9,13 +9,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from authz.audit.chain import Pieces
 from authz.audit.redaction import Redaction
+from authz.audit.stamp import stamp
 from authz.docker.request import ApiRequest
 from authz.docker.target import ASKING, SHORT
 from authz.errors import Reason
@@ -100,12 +101,28 @@ MOST_QUESTIONS = 512
 
 _questions: dict[int, tuple[ApiRequest, Redaction, str, Asked]] = {}
 
+_printed: set[tuple[str, str]] = set()
+"""Methods and short targets that are printed as they came: there was nothing to hide."""
+
+
+def _target(raw: RawRequest, request: ApiRequest, redaction: Redaction) -> str:
+    """Print the target; most are printed as they came, and come again."""
+    key = raw.method, raw.target
+    if key in _printed:
+        return raw.target
+    text = redaction.target(request)
+    if text == raw.target and len(text) <= SHORT:
+        if len(_printed) >= MOST_QUESTIONS:
+            _printed.clear()
+        _printed.add(key)
+    return text
+
 
 def _asked_for(raw: RawRequest, request: ApiRequest, redaction: Redaction, action: str) -> Asked:
-    version = "{}.{}".format(*request.version) if request.version else ""
+    version = f"{request.version[0]}.{request.version[1]}" if request.version else ""
     return Asked(
         raw.method,
-        redaction.target(request),
+        _target(raw, request, redaction),
         request.operation.name,
         action or request.operation.action,
         version,
@@ -121,7 +138,7 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
     """
     document = {
         "id": record.id,
-        "time": _timestamp(record.time),
+        "time": stamp(record.time),
         "door": record.door.value,
         "mode": record.mode.value,
         "enforced": record.enforced,
@@ -149,7 +166,7 @@ def pieces(record: AuditRecord) -> Pieces:
     detail = f',"detail":{_quoted(record.redaction.text(record.detail))}' if record.detail else ""
     begin, middle, end = _middle(record)
     return (
-        f'{{"id":{_quoted(record.id)},"time":"{_timestamp(record.time)}",{begin}'.encode("ascii"),
+        f'{{"id":{_quoted(record.id)},"time":"{stamp(record.time)}",{begin}'.encode("ascii"),
         middle,
         f'{end},"took_us":{record.took_us}{detail}}}\n'.encode("ascii"),
     )
@@ -271,14 +288,27 @@ def _or_null(text: str) -> str:
 LONGEST_CONTEXT = 1024
 """Characters of a context whose text is kept, so that no request says how much memory that is."""
 
+MOST_CONTEXTS = 256
+"""Contexts whose text is kept."""
+
+_contexts: dict[tuple[object, ...], str] = {}
+
 
 def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
     """Return the members of a context: within a second a caller's questions share one.
 
     What may be a secret is not kept.
     """
-    items = tuple(context.items())
-    return _kept_members(redaction, items) if _is_short(context) else _members(redaction, items)
+    items = redaction, *context.items()
+    known = _contexts.get(items)
+    if known is not None:
+        return known
+    text = _members(redaction, context)
+    if _is_short(context):
+        if len(_contexts) >= MOST_CONTEXTS:
+            _contexts.clear()
+        _contexts[items] = text
+    return text
 
 
 def _is_short(context: Mapping[str, str]) -> bool:
@@ -286,11 +316,9 @@ def _is_short(context: Mapping[str, str]) -> bool:
     return not ("@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT)
 
 
-def _members(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
-    return ",".join([f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context])
-
-
-_kept_members = lru_cache(maxsize=256)(_members)
+def _members(redaction: Redaction, context: Mapping[str, str]) -> str:
+    members = [f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context.items()]
+    return ",".join(members)
 
 
 @lru_cache(maxsize=256)
@@ -313,32 +341,6 @@ def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
     """Digest a body that was read and that the table of operations does not call a secret."""
     seen = request.operation.body == "json" and raw.body_state is BodyState.COMPLETE and raw.body
     return hashlib.sha256(raw.body).hexdigest() if seen else ""
-
-
-def _timestamp(time: datetime) -> str:
-    if time.tzinfo is not UTC:
-        time = time.astimezone(UTC)
-    return f"{_second(time)}.{time.microsecond // 1000:03}Z"
-
-
-class _Second:
-    """The text of one second: most records fall into the one of the record before."""
-
-    def __init__(self) -> None:
-        never = datetime(1, 1, 1, tzinfo=UTC)
-        self._kept = never, never, ""
-
-    def __call__(self, time: datetime) -> str:
-        """Return date and time of day, without the fraction. Threads may call this at once."""
-        since, until, text = self._kept
-        if not since <= time < until:
-            since = time.replace(microsecond=0)
-            text = since.isoformat()[:-6]  # without +00:00
-            self._kept = since, since + timedelta(seconds=1), text
-        return text
-
-
-_second = _Second()
 
 
 def _identity(identity: Identity | None) -> dict[str, Any] | None:

@@ -21,11 +21,12 @@ from typing import Any
 import structlog
 
 from authz.audit.chain import Entry, Kind, Link, body
-from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now, stamp
+from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now
 from authz.audit.line_file import Found, LineFile
 from authz.audit.record import AuditRecord, pieces
 from authz.audit.resume import Resumed, TornLine, resume
 from authz.audit.rotation import Rotation, closed_name
+from authz.audit.stamp import stamp
 from authz.errors import AuditUnavailableError, ConfigurationError
 
 STANDARD_OUTPUT = "-"
