@@ -138,8 +138,7 @@ class Course:
         """
         if self.refusal is not None or self.decision is None or self.identity is None:
             refusal = self.refusal or RefusedError(Reason.INTERNAL_ERROR, "no decision was made")
-            message = explain.refusal(refusal.reason, refusal.detail, self.id)
-            return Verdict(self.id, Effect.REFUSE, refusal.reason, message)
+            return refused(self.id, refusal)
         decision, message, enforced = self.decision, "", True
         if decision.effect is not Effect.ALLOW:
             action = self.facts.action if self.facts else ""
@@ -200,6 +199,12 @@ class Course:
         if self.mode is Mode.ENFORCE or decision.effect is Effect.REFUSE:
             return True
         return any(outcome.word is Word.NEVER for outcome in decision.outcomes)
+
+
+def refused(request: str, refusal: RefusedError) -> Verdict:
+    """Return the verdict on a request, known by its id, that was refused."""
+    message = explain.refusal(refusal.reason, refusal.detail, request)
+    return Verdict(request, Effect.REFUSE, refusal.reason, message)
 
 
 def authenticate(raw: RawRequest, methods: tuple[Method, ...], tenant: str = "") -> Identity:

@@ -52,6 +52,8 @@ class Desk:
         pending = Pending(self, course, started, left)
         try:
             pending.verdict = course.verdict()
+            if course.raw.body:
+                pending.let_go_of_the_request()
         except Exception as error:  # noqa: BLE001  it is told where it becomes a refusal
             pending.settled(error)
             return pending
@@ -65,7 +67,22 @@ class Desk:
 class Pending:
     """A verdict that does not leave before its record is written, nor without one."""
 
-    __slots__ = ("_course", "_desk", "_final", "_left", "_made", "_started", "_take", "verdict")
+    __slots__ = (
+        "_action",
+        "_course",
+        "_desk",
+        "_door",
+        "_final",
+        "_left",
+        "_made",
+        "_reads",
+        "_record",
+        "_started",
+        "_take",
+        "_who",
+        "id",
+        "verdict",
+    )
 
     verdict: gate.Verdict
     """What was decided; ``settled`` says whether it holds."""
@@ -73,11 +90,15 @@ class Pending:
     def __init__(
         self, desk: Desk, course: gate.Course, started: float, left: Callable[[], None] | None
     ) -> None:
+        self.id = course.id
         self._desk = desk
         self._course = course
+        self._door, self._action, self._who = course.raw.door, course.action, course.identity
+        self._reads = desk.allow_reads and course.only_reads()
         self._started = started
         self._left = left
         self._made = perf_counter()
+        self._record: AuditRecord | None = None
         self._take: Callable[[gate.Verdict], None] | None = None
         self._final: gate.Verdict | None = None
 
@@ -98,6 +119,17 @@ class Pending:
 
     def record(self) -> AuditRecord:
         """Return what is written down."""
+        return self._record or self._recorded()
+
+    def let_go_of_the_request(self) -> None:
+        """Make the record now: what was asked need not wait with the answer to it.
+
+        Hundreds of bodies that wait take more memory than a processor has at hand.
+        """
+        self._record = self._recorded()
+        del self._course
+
+    def _recorded(self) -> AuditRecord:
         took = int((self._made - self._started) * 1e6)
         return self._course.record(self.verdict, took, self._desk.redaction)
 
@@ -120,33 +152,31 @@ class Pending:
 
     def _unwritten(self, error: Exception) -> gate.Verdict:
         """Refuse, whatever was decided; only reads may go on, where that is set."""
-        desk, course = self._desk, self._course
+        desk = self._desk
         desk.metrics.unwritten.inc()
         if isinstance(error, AuditUnavailableError):
-            log.error("audit.write_failed", request=course.id, problem=str(error))
-            if desk.allow_reads and course.only_reads() and self.verdict.lets_through:
+            log.error("audit.write_failed", request=self.id, problem=str(error))
+            if self._reads and self.verdict.lets_through:
                 desk.recorder.unrecorded()
                 return self.verdict
             reason, problem = Reason.AUDIT_UNAVAILABLE, "the decision could not be recorded"
         else:
-            log.error("request.record_failed", request=course.id, exc_info=error)
+            log.error("request.record_failed", request=self.id, exc_info=error)
             reason, problem = Reason.INTERNAL_ERROR, "a defect of the gate"
-        course.refusal = RefusedError(reason, problem)
-        return course.verdict()
+        return gate.refused(self.id, RefusedError(reason, problem))
 
     def _count(self, verdict: gate.Verdict, seconds: float) -> None:
-        course, metrics = self._course, self._desk.metrics
-        door, effect = course.raw.door, verdict.effect
+        metrics, effect = self._desk.metrics, verdict.effect
         enforced = "yes" if verdict.enforced else "no"
-        metrics.decisions.count[door, effect, verdict.reason, enforced] += 1
-        metrics.seconds.observe(door, seconds)
-        metrics.actions.count[course.action or UNREAD, effect] += 1
-        if verdict.effect is not Effect.ALLOW:
+        metrics.decisions.count[self._door, effect, verdict.reason, enforced] += 1
+        metrics.seconds.observe(self._door, seconds)
+        metrics.actions.count[self._action or UNREAD, effect] += 1
+        if effect is not Effect.ALLOW:
             log.info(
-                _EVENTS[verdict.effect],
-                request=verdict.id,
-                who=course.identity.subject if course.identity else None,
-                action=course.facts.action if course.facts else None,
+                _EVENTS[effect],
+                request=self.id,
+                who=self._who.subject if self._who else None,
+                action=self._action or None,
                 reason=verdict.reason.value,
                 enforced=verdict.enforced,
             )

@@ -1,10 +1,11 @@
 """Brings records into the sink without holding up the event loop; they share writes and syncs.
 
-What is decided in one turn of the event loop is written in one piece at its end,
-and whoever is answered waits for that. A file that nobody waits for is written
-to there; what can wait for a disk or a reader is done in one thread, which takes
-all that has come in meanwhile and brings it to the disk together. What nobody
-waits for at all goes along with the next decision, if there is one soon.
+What is decided in turns of the event loop that follow each other is written in one
+piece, behind the first one that brings nothing more, and whoever is answered waits
+for that. A file that nobody waits for is written to there; what can wait for a disk
+or a reader is done in one thread, which takes all that has come in meanwhile and
+brings it to the disk together. What nobody waits for at all goes along with the next
+decision, if there is one soon.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from typing import Any, Protocol, TypeAlias
 import structlog
 
 from authz.audit.chain import Kind
-from authz.audit.ledger import Note, now, stamp
+from authz.audit.ledger import Note, now
 from authz.audit.record import AuditRecord
+from authz.audit.stamp import stamp
 from authz.audit.summary import PERIOD, Summary
 from authz.errors import AuditUnavailableError
 from authz.policy.decision import Effect
@@ -30,7 +32,7 @@ MOST_WAITING = 1024
 """Records that wait for the thread; more are refused at once."""
 
 MOST_OF_A_TURN = 256
-"""Records that one turn of the event loop holds back; more begin another write."""
+"""Records that are held back for turns of the event loop; more begin another write."""
 
 SOON = 0.1
 """Seconds for which what nobody waits for is held back, to share the write of a decision."""
@@ -93,6 +95,7 @@ class Recorder:
         self._turn: list[Recordable] = []
         self._notes: list[_Note] = []
         self._ends = False
+        self._seen = 0
         self._worker: Worker[Errors] = Worker("audit", time_limit)
         self._summing: asyncio.TimerHandle | None = None
         self._telling: asyncio.TimerHandle | None = None
@@ -113,7 +116,7 @@ class Recorder:
         return len(self._turn) + len(self._notes)
 
     def hold(self, one: Recordable) -> None:
-        """Write a decision with all others of this turn of the event loop, and tell it.
+        """Write a decision with those that come close to it, and tell it.
 
         INVARIANT: whoever was told nothing yet answers nothing, and who was told
         of an error answers a refusal. A refusal above its allowance is counted,
@@ -214,7 +217,14 @@ class Recorder:
         asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
+        """Write what is held back, unless this turn brought some: then the next one may as well."""
+        held = self.waiting
+        if self._seen < held < MOST_OF_A_TURN:
+            self._seen = held
+            asyncio.get_running_loop().call_soon(self._end)
+            return
         self._ends = False
+        self._seen = 0
         self.flush()
 
     def _tell(self) -> None:
@@ -259,7 +269,8 @@ class Recorder:
             self._refuse(problem)
         else:
             self._told(wanted, errors)
-            self.flush()
+            if self.waiting and not self._ends:
+                self._end_later()
 
     def _refuse(self, problem: str) -> None:
         """Write nothing of what is held back."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from authz.audit.record import AuditRecord, Mode, line
+from authz.audit.record import AuditRecord, Mode, pieces
 from authz.identity.identity import Identity, Proof
 from authz.policy.bundle import load_bundle
 from authz.policy.decision import Effect
@@ -51,6 +51,11 @@ def a_record(  # noqa: PLR0913  one keyword for each part of a decision
 def a_create(image: str = "nginx", **host: Any) -> dict[str, Any]:
     """Return the body of a create."""
     return {"Image": image, "HostConfig": host}
+
+
+def line(record: AuditRecord) -> bytes:
+    """Return a record as the line that it becomes."""
+    return b"".join(pieces(record))
 
 
 def an_audit(path: Path, records: Iterable[AuditRecord | bytes]) -> Path:

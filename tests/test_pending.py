@@ -1,6 +1,7 @@
 """A verdict on its way out: nothing leaves before its record is written, nor without one."""
 
 import asyncio
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -102,7 +103,7 @@ async def test_all_that_waited_for_a_write_that_failed_are_refused(desk):
     with capture_logs() as logs:
         for number in range(3):
             one.hold(a_course(number), 0.0).then(verdicts.append)
-        await asyncio.sleep(0)
+        await until(lambda: verdicts)
 
     assert [verdict.id for verdict in verdicts] == ["id-0", "id-1", "id-2"]
     assert {verdict.reason for verdict in verdicts} == {Reason.AUDIT_UNAVAILABLE}
@@ -122,6 +123,18 @@ async def test_a_verdict_that_cannot_be_told_refuses(desk):
     assert (verdict.effect, verdict.reason) == (Effect.REFUSE, Reason.INTERNAL_ERROR)
     assert logs[0]["event"] == "request.record_failed"
     assert sink.records == []
+
+
+async def test_a_body_does_not_wait_with_the_answer(desk):
+    """The record is made before, so that many that wait take little memory."""
+    sink, course = ScriptedSink(blocking=True), a_course()
+    course.raw = RawRequest("POST", "/volumes/create", body=b"{}")
+    before = sys.getrefcount(course)
+    pending = desk(sink).hold(course, 0.0)
+    held = sys.getrefcount(course)
+
+    assert held == before
+    assert (await pending.holds()).lets_through
 
 
 async def test_who_has_gone_is_not_told(desk):

@@ -54,21 +54,37 @@ class Told:
             raise ZeroDivisionError
 
 
-async def test_what_comes_in_one_turn_is_written_in_one_piece(made):
-    """At its end, in order; nobody is told before that, and what comes later is another turn."""
+async def test_what_comes_close_together_is_written_in_one_piece(made):
+    """In order, behind the first turn that brings nothing more; nobody is told before that."""
     sink, heard = ScriptedSink(), []
     one = made(sink)
     for number in range(3):
         one.hold(Told(number, heard))
-    early = (list(heard), list(sink.records), one.waiting)
     await asyncio.sleep(0)
     one.hold(Told(3, heard))
     await asyncio.sleep(0)
+    early = (list(heard), list(sink.records), one.waiting)
+    await asyncio.sleep(0)
+    one.hold(Told(4, heard))
+    await until(lambda: len(heard) == 5)
 
-    assert early == ([], [], 3)
-    assert sink.writes == [3, 1]
-    assert heard == [(0, ""), (1, ""), (2, ""), (3, "")]
-    assert [record.id for record in sink.records] == ["id-0", "id-1", "id-2", "id-3"]
+    assert early == ([], [], 4)
+    assert sink.writes == [4, 1]
+    assert [record.id for record in sink.records] == [f"id-{number}" for number in range(5)]
+    assert heard == [(number, "") for number in range(5)]
+
+
+async def test_turns_that_all_bring_more_are_not_waited_for_without_end(made, monkeypatch):
+    """So many records are written, whatever else comes."""
+    monkeypatch.setattr(recorder, "MOST_OF_A_TURN", 4)
+    sink, heard = ScriptedSink(), []
+    one = made(sink)
+    for number in range(4):
+        one.hold(Told(number, heard))
+        await asyncio.sleep(0)
+
+    assert sink.writes == [4]
+    assert len(heard) == 4
 
 
 async def test_a_write_that_fails_fails_all_that_it_was_for(made):
@@ -77,11 +93,11 @@ async def test_a_write_that_fails_fails_all_that_it_was_for(made):
     one = made(sink)
     for number in range(3):
         one.hold(Told(number, heard))
-    await asyncio.sleep(0)
+    await until(lambda: heard)
     failed = (list(heard), one.problem)
     sink.fault = None
     one.hold(Told(3, heard))
-    await asyncio.sleep(0)
+    await until(lambda: len(heard) == 4)
 
     assert failed == ([(number, "disk full") for number in range(3)], "disk full")
     assert heard[3:] == [(3, "")]

@@ -61,27 +61,34 @@ class Link(NamedTuple):
         return Link(self.seq + 1, digest(line))
 
 
-Entry: TypeAlias = tuple[Kind, bytes]
-"""What is to become a line: its kind, and its body as for :meth:`Link.line`."""
+Pieces: TypeAlias = tuple[bytes, ...]
+"""A body as for :meth:`Link.line`, cut anywhere but before its first byte."""
+
+Entry: TypeAlias = tuple[Kind, Pieces]
+"""What is to become a line: its kind, and its body."""
 
 
 def chained(link: Link, entries: Iterable[Entry]) -> tuple[list[bytes], Link]:
-    """Return the next lines, each linked to the one before, and where the chain stands then.
+    """Return the next lines in pieces, each linked to the one before, and where the chain stands.
 
     It is :meth:`Link.line` and :meth:`Link.after` over and over, for the many lines of a turn.
     """
     seq, head = link
-    lines = []
-    for kind, text in entries:
+    lines: list[bytes] = []
+    for kind, (text, *more) in entries:
         seq += 1
-        line = b'{"seq":%d,"prev":"%s","kind":"%s",%s' % (
+        begin = b'{"seq":%d,"prev":"%s","kind":"%s",%s' % (
             seq,
             head.encode(),
             _WRITTEN[kind],
             text[1:],
         )
-        head = hashlib.sha256(line).hexdigest()
-        lines.append(line)
+        found = hashlib.sha256(begin)
+        lines.append(begin)
+        for each in more:
+            found.update(each)
+        lines += more
+        head = found.hexdigest()
     return lines, Link(seq, head)
 
 

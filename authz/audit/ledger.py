@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from authz.audit.chain import Entry, Kind, Link, body, chained
 from authz.audit.checkpoint import Promise, Signer, checkpoint
+from authz.audit.stamp import stamp
 
 SLACK = 100
 """Lines about the log itself that may come between two checkpoints beyond the others."""
@@ -23,11 +24,6 @@ SLACK = 100
 def now() -> datetime:
     """Return the time."""
     return datetime.now(UTC)
-
-
-def stamp(time: datetime) -> str:
-    """Write a time as records do."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +88,7 @@ class Ledger:
         checkpoints: list[bytes] = []
         link, marked, due = self.link, self._marked, self._mark
         if self._notes or more:
-            notes = [(kind, body(members)) for kind, members in (*self._notes, *more)]
+            notes = [(kind, (body(members),)) for kind, members in (*self._notes, *more)]
             lines, link = chained(link, notes)
         begin, every = 0, self._wanted.lines
         while True:

@@ -9,12 +9,14 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
+from authz.audit.chain import Pieces
 from authz.audit.redaction import Redaction
+from authz.audit.stamp import stamp
 from authz.docker.request import ApiRequest
 from authz.docker.target import ASKING, SHORT
 from authz.errors import Reason
@@ -31,8 +33,7 @@ class Mode(StrEnum):
     SHADOW = "shadow"
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """The request as it is recorded: without secrets, without the body.
 
     Members are empty where they are not known. ``body_sha256`` is the digest,
@@ -101,16 +102,32 @@ MOST_QUESTIONS = 512
 
 _questions: dict[int, tuple[ApiRequest, Redaction, str, Asked]] = {}
 
+_printed: set[tuple[str, str]] = set()
+"""Methods and short targets that are printed as they came: there was nothing to hide."""
+
+
+def _target(raw: RawRequest, request: ApiRequest, redaction: Redaction) -> str:
+    """Print the target; most are printed as they came, and come again."""
+    key = raw.method, raw.target
+    if key in _printed:
+        return raw.target
+    text = redaction.target(request)
+    if text == raw.target and len(text) <= SHORT:
+        if len(_printed) >= MOST_QUESTIONS:
+            _printed.clear()
+        _printed.add(key)
+    return text
+
 
 def _asked_for(raw: RawRequest, request: ApiRequest, redaction: Redaction, action: str) -> Asked:
-    version = "{}.{}".format(*request.version) if request.version else ""
+    version = f"{request.version[0]}.{request.version[1]}" if request.version else ""
     return Asked(
-        method=raw.method,
-        target=redaction.target(request),
-        operation=request.operation.name,
-        action=action or request.operation.action,
-        version=version,
-        body_sha256=_body_digest(raw, request),
+        raw.method,
+        _target(raw, request, redaction),
+        request.operation.name,
+        action or request.operation.action,
+        version,
+        _body_digest(raw, request),
     )
 
 
@@ -122,7 +139,7 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
     """
     document = {
         "id": record.id,
-        "time": _timestamp(record.time),
+        "time": stamp(record.time),
         "door": record.door.value,
         "mode": record.mode.value,
         "enforced": record.enforced,
@@ -140,18 +157,20 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
     return document
 
 
-def line(record: AuditRecord) -> bytes:
-    """Return the record as one line of ASCII, the line feed included.
+def pieces(record: AuditRecord) -> Pieces:
+    """Return the record as one line of ASCII, the line feed included, in three pieces.
 
     All that could move a cursor or end a line is escaped by JSON. The line is
-    what JSON makes of ``as_json``; it is put together here, because most of its
-    pieces, or all but its id and times, were in a line before.
+    what JSON makes of ``as_json``; it is put together here, because the piece in
+    the middle, which is most of it, was in a line before and need not be copied.
     """
     detail = f',"detail":{_quoted(record.redaction.text(record.detail))}' if record.detail else ""
+    begin, middle, end = _middle(record)
     return (
-        f'{{"id":{_quoted(record.id)},"time":"{_timestamp(record.time)}",'
-        f'{_middle(record)},"took_us":{record.took_us}{detail}}}\n'
-    ).encode("ascii")
+        f'{{"id":{_quoted(record.id)},"time":"{stamp(record.time)}",{begin}'.encode("ascii"),
+        middle,
+        f'{end},"took_us":{record.took_us}{detail}}}\n'.encode("ascii"),
+    )
 
 
 MOST_SENTENCES = 256
@@ -160,16 +179,20 @@ MOST_SENTENCES = 256
 LONGEST: Final = 4096
 """Characters of such a text."""
 
-_sentences: dict[int, tuple[tuple[object, ...], str]] = {}
+_Middle: TypeAlias = tuple[str, bytes, str]
+
+_sentences: dict[int, tuple[tuple[object, ...], _Middle]] = {}
 
 
-def _middle(record: AuditRecord) -> str:
+def _middle(record: AuditRecord) -> _Middle:
     """Return what stands between the times: the same for a question that comes again.
 
     INVARIANT: it is kept with all that it says, which holds the request; a context is the
     same within a second, and what may be a secret is in none that is kept.
     """
     what = record.asked
+    if what is None or what.body_sha256:
+        return _written(record)
     known = _sentences.get(id(what))
     said = (
         what,
@@ -186,12 +209,13 @@ def _middle(record: AuditRecord) -> str:
     )
     if known is not None and known[0] == said:
         return known[1]
-    text = _written(record)
-    if what is not None and not what.body_sha256 and len(text) <= LONGEST and _is_plain(record):
+    begin, facts, end = _written(record)
+    whole = begin.encode("ascii") + facts + end.encode("ascii")
+    if len(whole) <= LONGEST and _is_plain(record):
         if len(_sentences) >= MOST_SENTENCES:
             _sentences.clear()
-        _sentences[id(what)] = said, text
-    return text
+        _sentences[id(what)] = said, ("", whole, "")
+    return "", whole, ""
 
 
 def _is_plain(record: AuditRecord) -> bool:
@@ -199,16 +223,20 @@ def _is_plain(record: AuditRecord) -> bool:
     return _is_short(record.context) and all(each.fact.memorable for each in record.outcomes)
 
 
-def _written(record: AuditRecord) -> str:
+def _written(record: AuditRecord) -> _Middle:
+    """Return what stands before the facts, the facts, and what stands behind them."""
     redaction = record.redaction
-    return (
+    begin = (
         f'"door":{_quoted(record.door)},"mode":{_quoted(record.mode)},'
         f'"enforced":{"true" if record.enforced else "false"},'
         f'"identity":{_identity_text(record.identity)},"request":{_asked_text(record.asked)},'
-        f'"context":{{{_context_text(redaction, record.context)}}},'
-        f'"facts":[{_facts_text(record.outcomes, redaction)}],"verdict":{_quoted(record.verdict)},'
-        f'"reason":{_quoted(record.reason)},"policy":{_or_null(record.policy)}'
+        f'"context":{{{_context_text(redaction, record.context)}}},"facts":['
     )
+    end = (
+        f'],"verdict":{_quoted(record.verdict)},"reason":{_quoted(record.reason)},'
+        f'"policy":{_or_null(record.policy)}'
+    )
+    return begin, _facts_text(record.outcomes, redaction), end
 
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -237,16 +265,16 @@ def _fragment(outcome: Outcome, redaction: Redaction) -> str:
 MOST_LISTS = 256
 """Outcomes of whole requests whose text is kept."""
 
-_lists: dict[int, tuple[tuple[Outcome, ...], Redaction, str]] = {}
+_lists: dict[int, tuple[tuple[Outcome, ...], Redaction, bytes]] = {}
 
 
-def _facts_text(outcomes: tuple[Outcome, ...], redaction: Redaction) -> str:
+def _facts_text(outcomes: tuple[Outcome, ...], redaction: Redaction) -> bytes:
     """Return all facts as text; a policy gives the very same outcomes to the same request."""
     known = _lists.get(id(outcomes))
     # INVARIANT: what is kept holds its outcomes, so that no other ones can have their id.
     if known is not None and known[0] is outcomes and known[1] is redaction:
         return known[2]
-    text = ",".join([_fragment(outcome, redaction) for outcome in outcomes])
+    text = ",".join([_fragment(outcome, redaction) for outcome in outcomes]).encode("ascii")
     if all(outcome.fact.memorable for outcome in outcomes):
         if len(_lists) >= MOST_LISTS:
             _lists.clear()
@@ -261,14 +289,27 @@ def _or_null(text: str) -> str:
 LONGEST_CONTEXT = 1024
 """Characters of a context whose text is kept, so that no request says how much memory that is."""
 
+MOST_CONTEXTS = 256
+"""Contexts whose text is kept."""
+
+_contexts: dict[tuple[object, ...], str] = {}
+
 
 def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
     """Return the members of a context: within a second a caller's questions share one.
 
     What may be a secret is not kept.
     """
-    items = tuple(context.items())
-    return _kept_members(redaction, items) if _is_short(context) else _members(redaction, items)
+    items = redaction, *context.items()
+    known = _contexts.get(items)
+    if known is not None:
+        return known
+    text = _members(redaction, context)
+    if _is_short(context):
+        if len(_contexts) >= MOST_CONTEXTS:
+            _contexts.clear()
+        _contexts[items] = text
+    return text
 
 
 def _context(record: AuditRecord) -> dict[str, str | None]:
@@ -287,12 +328,9 @@ def _is_short(context: Mapping[str, str]) -> bool:
     return not ("@" in whole or "=" in whole or len(whole) > LONGEST_CONTEXT)
 
 
-def _members(redaction: Redaction, context: tuple[tuple[str, str], ...]) -> str:
-    told = [f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context]
-    return ",".join([*told, *(f"{_quoted(key)}:null" for key in _unknown(dict(context)))])
-
-
-_kept_members = lru_cache(maxsize=256)(_members)
+def _members(redaction: Redaction, context: Mapping[str, str]) -> str:
+    told = [f"{_quoted(key)}:{_quoted(redaction.text(text))}" for key, text in context.items()]
+    return ",".join([*told, *(f"{_quoted(key)}:null" for key in _unknown(context))])
 
 
 @lru_cache(maxsize=256)
@@ -315,32 +353,6 @@ def _body_digest(raw: RawRequest, request: ApiRequest) -> str:
     """Digest a body that was read and that the table of operations does not call a secret."""
     seen = request.operation.body == "json" and raw.body_state is BodyState.COMPLETE and raw.body
     return hashlib.sha256(raw.body).hexdigest() if seen else ""
-
-
-def _timestamp(time: datetime) -> str:
-    if time.tzinfo is not UTC:
-        time = time.astimezone(UTC)
-    return f"{_second(time)}.{time.microsecond // 1000:03}Z"
-
-
-class _Second:
-    """The text of one second: most records fall into the one of the record before."""
-
-    def __init__(self) -> None:
-        never = datetime(1, 1, 1, tzinfo=UTC)
-        self._kept = never, never, ""
-
-    def __call__(self, time: datetime) -> str:
-        """Return date and time of day, without the fraction. Threads may call this at once."""
-        since, until, text = self._kept
-        if not since <= time < until:
-            since = time.replace(microsecond=0)
-            text = since.isoformat()[:-6]  # without +00:00
-            self._kept = since, since + timedelta(seconds=1), text
-        return text
-
-
-_second = _Second()
 
 
 def _identity(identity: Identity | None) -> dict[str, Any] | None:

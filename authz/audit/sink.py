@@ -21,11 +21,12 @@ from typing import Any
 import structlog
 
 from authz.audit.chain import Entry, Kind, Link, body
-from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now, stamp
+from authz.audit.ledger import Checkpoints, Draft, Ledger, Note, now
 from authz.audit.line_file import Found, LineFile
-from authz.audit.record import AuditRecord, line
+from authz.audit.record import AuditRecord, pieces
 from authz.audit.resume import Resumed, TornLine, resume
 from authz.audit.rotation import Rotation, closed_name
+from authz.audit.stamp import stamp
 from authz.errors import AuditUnavailableError, ConfigurationError
 
 STANDARD_OUTPUT = "-"
@@ -140,13 +141,13 @@ class Sink:
         Threads may call this at once. What the durability promises holds when
         :meth:`commit` has returned as well.
         """
-        entries = [(kind, body(members)) for kind, members in before]
-        self._put(entries + [(Kind.DECISION, line(record)) for record in records])
+        entries: list[Entry] = [(kind, (body(members),)) for kind, members in before]
+        self._put(entries + [(Kind.DECISION, pieces(record)) for record in records])
 
     def note(self, *notes: Note) -> None:
         """Write something else that belongs on the record. Raises as ``append`` does."""
         time = stamp(self._clock())
-        self._put([(kind, body({"time": time, **members})) for kind, members in notes])
+        self._put([(kind, (body({"time": time, **members}),)) for kind, members in notes])
 
     def commit(self) -> None:
         """Bring to the disk what was appended, if the durability says that answers wait for it.

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from authz.audit.ledger import stamp
 from authz.audit.record import AuditRecord
+from authz.audit.stamp import stamp
 from authz.identity.identity import Proof
 from authz.policy.decision import Effect
 

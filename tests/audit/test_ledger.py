@@ -4,10 +4,10 @@ import json
 from datetime import UTC, datetime
 
 from authz.audit.chain import Kind, Link
-from authz.audit.ledger import Checkpoints, Draft, Ledger, now, stamp
+from authz.audit.ledger import Checkpoints, Draft, Ledger, now
 
 TIME = datetime(2026, 7, 1, tzinfo=UTC)
-DECISION = (Kind.DECISION, b'{"id":"a"}\n')
+DECISION = (Kind.DECISION, (b'{"id":', b'"a"', b"}\n"))
 
 
 def a_ledger(link: Link | None = None, **wanted: object) -> Ledger:
@@ -117,7 +117,6 @@ def test_a_copy_of_each_checkpoint_is_handed_on():
     assert (before, copies) == ([], [*draft.checkpoints])
 
 
-def test_times_are_written_in_utc():
-    """To the millisecond, as in records."""
-    assert stamp(TIME) == "2026-07-01T00:00:00.000Z"
+def test_now_knows_its_zone():
+    """Times of several zones could not be told apart."""
     assert now().tzinfo is UTC

@@ -5,13 +5,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authz.audit import record as record_module
-from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked, line
+from authz.audit.record import Asked, AuditRecord, Mode, as_json, asked
 from authz.audit.redaction import Redaction
 from authz.docker.request import ApiRequest
 from authz.docker.routes import Operation
@@ -21,6 +22,7 @@ from authz.identity.identity import Identity, Proof
 from authz.policy.condition import KEYS
 from authz.policy.decision import Effect, Outcome, Row, Word
 from authz.wire.raw import BodyState, Door, RawRequest
+from tests.records import line
 
 REDACTION = Redaction(b"k" * 32)
 ROW = Row(
@@ -351,13 +353,45 @@ def test_few_pieces_are_kept(monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_context_is_kept_unless_it_is_long_or_may_be_a_secret(image: str, kept: int):
     """Callers say what is in it, and secrets stay in no memory longer than they must."""
-    record_module._kept_members.cache_clear()
+    record_module._contexts.clear()
     record = a_record(context={"user": "cert:ci", "image": image})
 
-    line(record)
-    line(record)
+    assert line(record) == line(record)
+    assert len(record_module._contexts) == kept
 
-    assert record_module._kept_members.cache_info()[::3] == (kept, kept)
+
+@pytest.mark.parametrize(
+    ("query", "kept"),
+    [
+        ("name=web", {("POST", "/v1.41/containers/create?name=web")}),
+        ("cpus=hunter2", set()),
+        ("name=w%65b", set()),
+        ("name=" + "x" * 128, set()),
+    ],
+)
+def test_a_target_is_kept_if_nothing_was_hidden_in_it(query: str, kept: set[tuple[str, str]]):
+    """What was printed as it came holds no secret; what is long is printed anew."""
+    record_module._printed.clear()
+    raw = replace(RAW, target=f"/v1.41/containers/create?{query}")
+    name, _, value = query.partition("=")
+    read = replace(READ, query={name: (unquote(value),)})
+
+    first = asked(raw, read, REDACTION).target
+    assert asked(raw, read, REDACTION).target == first == REDACTION.target(read)
+    assert record_module._printed == kept
+
+
+def test_few_targets_and_contexts_are_kept(monkeypatch: pytest.MonkeyPatch):
+    """Callers choose what is in them."""
+    monkeypatch.setattr(record_module, "MOST_QUESTIONS", 3)
+    monkeypatch.setattr(record_module, "MOST_CONTEXTS", 3)
+    for number in range(9):
+        raw = replace(RAW, target=f"/v1.41/containers/create?name={number}")
+        read = replace(READ, query={"name": (str(number),)})
+        line(a_record(asked=asked(raw, read, REDACTION), context={"name": str(number)}))
+
+    assert 0 < len(record_module._printed) <= 3
+    assert 0 < len(record_module._contexts) <= 3
 
 
 LIST = RawRequest("GET", "/v1.41/containers/json?all=1")

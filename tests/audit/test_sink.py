@@ -17,12 +17,13 @@ from structlog.testing import capture_logs
 
 from authz.audit.chain import Kind, Link
 from authz.audit.ledger import Checkpoints
-from authz.audit.record import AuditRecord, Mode, line
+from authz.audit.record import AuditRecord, Mode
 from authz.audit.rotation import Rotation
 from authz.audit.sink import Custody, Durability, Sink
 from authz.audit.verify import verify
 from authz.errors import AuditUnavailableError, ConfigurationError
 from authz.wire.raw import Door
+from tests.records import line
 
 
 def a_record(number: int = 0) -> AuditRecord:

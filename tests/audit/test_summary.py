@@ -66,7 +66,7 @@ def test_what_was_tried_is_not_lost_in_a_flood():
     """A caller cannot hide one thing behind many others that are denied as well."""
     summary = Summary(Allowance(rate=1, burst=0.5), Clock())
     ping = Asked("GET", "/_ping", action="system.ping")
-    create = replace(ping, action="container.create")
+    create = ping._replace(action="container.create")
 
     counted(summary, replace(ALICE, asked=ping), 50)
     counted(summary, replace(ALICE, asked=create), 1)

@@ -6,12 +6,11 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from authz.audit.record import line
 from authz.cli.main import main
 from authz.cli.replay import MOST_SHOWN
 from authz.identity.identity import Identity, Proof
 from tests.policies import a_bundle
-from tests.records import a_create, a_record, a_snapshot, an_audit
+from tests.records import a_create, a_record, a_snapshot, an_audit, line
 
 ROWS = "# create: new ones\np, role:dev, *, container.create, on:new|image:**, *, allow\n"
 MORE = ROWS + "# srv: data\np, role:dev, *, container.create, bind:/srv|bind.rw:/srv, *, allow\n"

@@ -9,13 +9,13 @@ from threading import Thread
 
 import pytest
 
-from authz.audit.record import Mode, line
+from authz.audit.record import Mode
 from authz.errors import ConfigurationError
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect
 from authz.tools.recorded import MOST_TOLD, Reading, find, recorded
 from tests.policies import a_bundle
-from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, read_back
+from tests.records import ALICE, a_create, a_record, a_snapshot, an_audit, line, read_back
 
 CUT_OFF = gzip.compress(b"x" * 1000, mtime=0)[:20]
 FLIPPED = gzip.compress(bytes(range(256)) * 9, mtime=0)[:10] + b"\xff" * 40

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from authz.audit.record import line
 from authz.identity.identity import Identity, Proof
 from authz.policy.decision import Effect
 from authz.tools.recorded import recorded
 from authz.tools.replay import EXAMPLES, Change, Policy, Replay, as_json
 from tests.policies import a_bundle
-from tests.records import a_create, a_record, a_snapshot, read_back
+from tests.records import a_create, a_record, a_snapshot, line, read_back
 
 OLD = """\
 # create: new ones
