@@ -39,7 +39,7 @@ LONGEST_TARGET = 2048
 """Characters of a request target that are written down."""
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/?#\s]*(?=@)")
-_OPTION = re.compile(r"(?<![\w.-])([\w.-]++)=(?=[^,;&\s])")
+_OPTION = re.compile(r"(?<![\w.-])([\w.-]++)=")
 """A name with its sign, from the beginning of a word on: each letter is looked at once.
 
 A pattern that can begin at each letter takes a minute for a text of 16,000, and holds

@@ -105,6 +105,7 @@ def test_credentials_inside_a_printed_value_are_digested(name: str, value: str, 
         ("alice@example.com", "alice@example.com"),
         ("bind:/a//b", "bind:/a//b"),
         ("memory=8g", "memory=8g"),
+        ("password=, x", "password=, x"),
         ("git@host/x#y@z", "git@host/x#y@z"),
     ],
 )
