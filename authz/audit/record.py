@@ -145,7 +145,10 @@ def as_json(record: AuditRecord) -> dict[str, Any]:
         "enforced": record.enforced,
         "identity": _identity(record.identity),
         "request": _asked(record.asked),
-        "context": _context(record),
+        "context": {
+            **{key: record.redaction.text(text) for key, text in record.context.items()},
+            **dict.fromkeys(_unknown(record.context)),
+        },
         "facts": [_fact(outcome, record.redaction) for outcome in record.outcomes],
         "verdict": record.verdict.value,
         "reason": record.reason.value,
@@ -310,12 +313,6 @@ def _context_text(redaction: Redaction, context: Mapping[str, str]) -> str:
             _contexts.clear()
         _contexts[items] = text
     return text
-
-
-def _context(record: AuditRecord) -> dict[str, str | None]:
-    """Return all that a row may ask for; where nothing was judged there is nothing."""
-    told = {key: record.redaction.text(text) for key, text in record.context.items()}
-    return {**told, **dict.fromkeys(_unknown(record.context))}
 
 
 def _unknown(context: Collection[str]) -> list[str]:

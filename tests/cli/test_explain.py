@@ -5,10 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from authz.audit.record import line
 from authz.cli.main import main
 from tests.policies import a_bundle
-from tests.records import a_create, a_record, a_snapshot, an_audit
+from tests.records import a_create, a_record, a_snapshot, an_audit, line
 
 ROWS = """\
 # create: new ones
