@@ -49,12 +49,8 @@ def far(module_daemons: Daemons, certificates: Certificates) -> Iterator[Far]:
     daemon = module_daemons(**certificates.server())
     daemon.start()
     daemon.docker("run", "-d", "--init", "--name", "sleeper", "busybox", "sleep", "900")
-    far = Far(daemon, certificates)
-    try:
-        with far:
-            yield far
-    finally:
-        far.close()
+    with Far(daemon, certificates) as far:
+        yield far
 
 
 def test_what_is_typed_arrives(far):
