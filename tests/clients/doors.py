@@ -53,9 +53,7 @@ def _plugin(stack: ExitStack, daemon: Dockerd) -> Place:
 
 
 def _proxy(stack: ExitStack, daemon: Dockerd) -> Place:
-    front = Front(daemon, Certificates(trustme.CA(), short_folder()))
-    stack.callback(front.close)
-    stack.enter_context(front)
+    front = stack.enter_context(Front(daemon, Certificates(trustme.CA(), short_folder())))
     return Place(daemon, front.way("unix"), front)
 
 
