@@ -1,6 +1,7 @@
 """Sockets handed over by systemd: matched by name, type and path, or not taken."""
 
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -34,9 +35,15 @@ def environment(names: str = "plugin", count: str = "1", pid: int | None = None)
     }
 
 
-def duplicate(sock: socket.socket) -> int:
-    """Return a descriptor that the code under test may take over."""
-    return os.dup(sock.fileno())
+ROOM = 600
+"""A descriptor behind which nobody has any."""
+
+
+def duplicate(*socks: socket.socket) -> int:
+    """Return the first of descriptors in a row that the code under test may take over."""
+    first, *others = [fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, ROOM) for sock in socks]
+    assert others == [*range(first + 1, first + len(socks))]
+    return first
 
 
 def test_a_fitting_socket_is_taken_over(tmp_path: Path, passed: socket.socket):
@@ -168,8 +175,7 @@ def test_several_sockets_of_a_name_are_told_apart_by_address(passed: socket.sock
     with socket.create_server(("127.0.0.1", 0)) as tcp:
         port = tcp.getsockname()[1]
         places = (*places, Place(f"tcp://127.0.0.1:{port}"))
-        first = duplicate(passed)
-        os.dup2(tcp.fileno(), first + 1)
+        first = duplicate(passed, tcp)
         made = activated(
             {}, environment("proxy:proxy", "2"), several={"proxy": places}, first=first
         )
@@ -200,8 +206,7 @@ def test_a_socket_that_nobody_configured_is_a_start_failure(
         if family is socket.AF_INET:
             other.bind(("127.0.0.1", 0))
             other.listen()
-        first = duplicate(other if family is socket.AF_INET else passed)
-        os.dup2(passed.fileno(), first + 1)
+        first = duplicate(other if family is socket.AF_INET else passed, passed)
         try:
             with pytest.raises(ConfigurationError, match=problem):
                 activated(
