@@ -304,7 +304,9 @@ def test_a_log_is_followed(tmp_path: Path):
     """Over a rotation, until somebody has seen enough."""
     log = a_log(2)
     path = write(tmp_path / "audit.jsonl", log.lines)
-    arguments = [sys.executable, "-m", "authz", "audit", "tail", "-f", "--json", str(path)]
+    # A job in the background of a shell ignores SIGINT, and so would what it starts.
+    heeding = ["env", "--default-signal=INT", sys.executable]
+    arguments = [*heeding, "-m", "authz", "audit", "tail", "-f", "--json", str(path)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         seen = [process.stdout.readline() for _ in range(2)]
         path.rename(tmp_path / "audit.jsonl.0000000000000001")
