@@ -16,7 +16,6 @@ is not made.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 import tempfile
@@ -35,7 +34,8 @@ from authz.cli.main import main as dockgate
 from authz.pending import Pending
 from authz.service import keeping
 from bench.asking import ask
-from bench.plugin import ASKED, _cpu, _site, _started, _until
+from bench.plugin import ASKED, _site
+from bench.process import await_socket, cpu, module, started
 from bench.table import document, percentile, show
 
 OFF = "off"
@@ -125,16 +125,17 @@ def main() -> None:
 def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]]:
     daemon = root / "daemon.sock"
     pids: dict[str, int] = {}
-    with ExitStack() as started:
-        started.enter_context(_started("bench.fakes", "daemon", str(daemon)))
-        asyncio.run(_until(daemon))
+    with ExitStack() as servers:
+        fake = servers.enter_context(started(module("bench.fakes", "daemon", daemon)))
+        await_socket(daemon, fake)
         for name in options.settings:
             config = _configured(root / _folder(name), daemon, SETTINGS[name])
             arguments = ["authz", "serve", "--config", str(config)]
             if name in {OFF, FORGOTTEN}:
                 arguments = ["bench.audit", "--serve", name, str(config)]
-            pids[name] = started.enter_context(_started(*arguments)).pid
-            asyncio.run(_listens(config.parent / "plugin.sock"))
+            process = servers.enter_context(started(module(*arguments)))
+            await_socket(config.parent / "plugin.sock", process)
+            pids[name] = process.pid
             for question in options.questions:
                 ask(config.parent / "plugin.sock", ASKED[question], 500, 1)
         cells = [(question, many) for question in options.questions for many in options.connections]
@@ -150,31 +151,18 @@ def _folder(name: str) -> str:
     return name.replace(", ", "-")
 
 
-async def _listens(path: Path) -> None:
-    """Wait until somebody accepts connections: a path is there before that."""
-    await _until(path)
-    for _ in range(500):
-        try:
-            _, writer = await asyncio.open_unix_connection(str(path))
-        except ConnectionRefusedError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
-
-
 def _turn(
     root: Path, pids: Mapping[str, int], questions: list[bytes], count: int, connections: int
 ) -> dict[str, dict[str, float]]:
     found = {}
     for name, pid in pids.items():
         socket = root / _folder(name) / "plugin.sock"
-        used, own, began = _cpu(pid), time.process_time(), time.perf_counter()
+        used, own, began = cpu(pid), time.process_time(), time.perf_counter()
         taken = ask(socket, questions, count, connections)
         seconds = time.perf_counter() - began
         found[name] = {
             "per_s": len(taken) / seconds,
-            "cpu_us": (_cpu(pid) - used) / len(taken) * 1e6,
+            "cpu_us": (cpu(pid) - used) / len(taken) * 1e6,
             "asker_us": (time.process_time() - own) / len(taken) * 1e6,
             "p50_us": percentile(taken, 0.5),
             "p99_us": percentile(taken, 0.99),

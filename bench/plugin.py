@@ -13,24 +13,20 @@ fake, whose work does not count; it does not put look-ups back to the plugin, as
 from __future__ import annotations
 
 import argparse
-import asyncio
 import base64
 import json
 import shlex
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.asking import ask
 from bench.policies import a_site
-from bench.process import memory
+from bench.process import READY, await_socket, cpu, memory, module, started
 from bench.table import document, percentile, show
 
-READY = 20.0
 REQUEST = "/AuthZPlugin.AuthZReq"
 HOST = {
     "NetworkMode": "default", "RestartPolicy": {"Name": "no", "MaximumRetryCount": 0},
@@ -148,15 +144,16 @@ def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]
     daemon = root / "daemon.sock"
     found: list[dict[str, object]] = []
     with ExitStack() as servers:
-        servers.enter_context(_started("bench.fakes", "daemon", str(daemon)))
-        asyncio.run(_until(daemon))
+        fake = servers.enter_context(started(module("bench.fakes", "daemon", daemon)))
+        await_socket(daemon, fake)
         doors: dict[str, tuple[Path, int]] = {}
         for name, path, command in _commands(root, daemon, options):
-            pid = servers.enter_context(_running(command)).pid
-            doors[name] = path if path.suffix else _socket_in(path), pid
-            asyncio.run(_until(doors[name][0]))
-            ask(doors[name][0], [PING], 1, 1)
-            found.append({"server": name, "start_cpu_s": _cpu(pid)})
+            process = servers.enter_context(started(command))
+            socket = path if path.suffix else _socket_in(path)
+            await_socket(socket, process)
+            doors[name] = socket, process.pid
+            ask(socket, [PING], 1, 1)
+            found.append({"server": name, "start_cpu_s": cpu(process.pid)})
         for asked, questions in ASKED.items():
             found += _in_turns(doors, asked, questions, options)
         for process in found[: len(doors)]:
@@ -169,14 +166,14 @@ def _measured(root: Path, options: argparse.Namespace) -> list[dict[str, object]
 
 def _commands(
     root: Path, daemon: Path, options: argparse.Namespace
-) -> Iterator[tuple[str, Path, list[str]]]:
+) -> Iterator[tuple[str, Path, Sequence[str | Path]]]:
     """Give for each server its name, its socket or the folder of that, and its command."""
     for name in (BARE, LEAN):
         path = root / f"{name}.sock"
-        yield name, path, _python("bench.fakes", name, str(path))
+        yield name, path, module("bench.fakes", name, path)
     for rows in options.rows:
         config = _site(root / str(rows), rows, daemon)
-        command = _python("authz", "serve", "--config", str(config))
+        command = module("authz", "serve", "--config", config)
         yield f"dockgate, {rows} rows", config.parent / "plugin.sock", command
     if options.other:
         folder = root / OTHER
@@ -200,9 +197,9 @@ def _in_turns(
     for _ in range(options.turns):
         for many in AT_ONCE:
             for name, (path, pid) in doors.items():
-                used = _cpu(pid)
+                used = cpu(pid)
                 taken[name, many] += ask(path, questions, options.requests, many)
-                costs[name, many].append((_cpu(pid) - used) / options.requests * 1e6)
+                costs[name, many].append((cpu(pid) - used) / options.requests * 1e6)
             # Goes on where it stopped: what was asked longest ago is no longer remembered.
             gone = options.requests % len(questions)
             questions = questions[gone:] + questions[:gone]
@@ -232,24 +229,6 @@ def _site(folder: Path, rows: int, daemon: Path) -> Path:
     return config
 
 
-def _started(module: str, *arguments: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
-    return _running(_python(module, *arguments))
-
-
-def _python(module: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", module, *arguments]
-
-
-@contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, **quiet) as process:  # noqa: S603  ourselves, or what was asked for
-        try:
-            yield process
-        finally:
-            process.terminate()
-
-
 def _socket_in(folder: Path) -> Path:
     """Wait for the socket that a program makes under a name of its own."""
     ended = time.monotonic() + READY
@@ -258,26 +237,6 @@ def _socket_in(folder: Path) -> Path:
             return found
         time.sleep(0.01)
     raise SystemExit(f"nobody made a socket in {folder}")
-
-
-async def _until(path: Path) -> None:
-    """Wait for a server that takes connections: a path is there a moment before that."""
-    ended = time.monotonic() + READY
-    while time.monotonic() < ended:
-        try:
-            _, writer = await asyncio.open_unix_connection(str(path))
-        except OSError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
-    raise SystemExit(f"{path} does not answer")
-
-
-def _cpu(pid: int) -> float:
-    """Return seconds on a processor of all threads, to the nanosecond (proc(5), schedstat)."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((one / "schedstat").read_text().split()[0]) for one in threads) / 1e9
 
 
 if __name__ == "__main__":

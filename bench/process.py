@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -39,12 +40,22 @@ def module(name: str, *arguments: str | Path) -> list[str | Path]:
 
 
 def await_socket(path: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a server has made its socket. Ends the benchmark where it does not."""
+    """Wait until a server takes connections. Ends the benchmark where it does not."""
     ended = time.monotonic() + READY
-    while not path.exists():
+    while not _listens(path):
         if time.monotonic() > ended or process.poll() is not None:
             raise SystemExit(f"{path} does not answer")
         time.sleep(0.01)
+
+
+def _listens(path: Path) -> bool:
+    """Say whether somebody answers there: a path is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        try:
+            sock.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def cpu(pid: int) -> float:
